@@ -1,0 +1,81 @@
+//! What blocks count, and what one event costs.
+
+use serde::Serialize;
+
+use crate::units::{Bits, Bytes};
+
+/// Something that costs energy each time it happens. Blocks count these as integers; a table of
+/// `arch/tables` prices them once, when the report is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "action")]
+pub enum Action {
+    /// One multiplication and the addition of its product.
+    MultiplyAccumulate {
+        /// Width of one factor.
+        left: Bits,
+        /// Width of the other.
+        right: Bits,
+    },
+    /// One addition.
+    Add {
+        /// Width of the sum.
+        width: Bits,
+    },
+    /// One comparison of two numbers.
+    Compare {
+        /// Their width.
+        width: Bits,
+    },
+    /// One base-2 exponential.
+    Exponent {
+        /// Fraction bits of its result.
+        width: Bits,
+    },
+    /// One reciprocal or division.
+    Divide {
+        /// Width of the quotient.
+        width: Bits,
+    },
+    /// One multiplexer stage of a shifter moving one word.
+    Shift {
+        /// Width of the word.
+        width: Bits,
+    },
+    /// One word into and out of a FIFO or register file.
+    Fifo {
+        /// Width of the word.
+        width: Bits,
+    },
+    /// One read of an SRAM.
+    SramRead {
+        /// Capacity of the SRAM.
+        capacity: Bytes,
+        /// Bits read.
+        width: Bits,
+    },
+    /// One write of an SRAM.
+    SramWrite {
+        /// Capacity of the SRAM.
+        capacity: Bytes,
+        /// Bits written.
+        width: Bits,
+    },
+    /// One word through a crossbar.
+    Crossbar {
+        /// Inputs.
+        inputs: u32,
+        /// Outputs.
+        outputs: u32,
+        /// Width of the word.
+        width: Bits,
+    },
+}
+
+/// How often an action happened in a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Events {
+    /// What happened.
+    pub action: Action,
+    /// How often.
+    pub count: u64,
+}

@@ -1,0 +1,1 @@
+//! The DRAM model: event-driven and cycle-exact. A library of its own.

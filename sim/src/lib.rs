@@ -1,0 +1,4 @@
+//! The cycle-level machine.
+
+pub mod outcome;
+pub mod stats;

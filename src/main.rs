@@ -1,0 +1,3 @@
+//! `tamis`: simulate sparse-attention accelerators.
+
+fn main() {}

@@ -1,0 +1,4 @@
+//! Attention traces, fixed point, policies and plans.
+
+pub mod plan;
+pub mod trace;

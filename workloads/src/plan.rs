@@ -1,0 +1,146 @@
+//! The plan: what a policy decided, ready to be timed.
+//!
+//! A plan is a stream of [`Task`]s in the order in which the machine runs them. This is its *timing*
+//! part: counts, ids where they become addresses, refetches, and the sizes of the top-k rounds. It
+//! does not depend on the machine's speed, so every design point with the same algorithm shares it.
+
+use std::{ops::Range, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+/// Which part of inference a task belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// All prompt queries at once (the paper's summarisation).
+    Prefill,
+    /// One query a step (the paper's generation).
+    Decode,
+}
+
+/// Widths in bits at which operands are stored in DRAM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct StoredBits {
+    /// Q: always whole.
+    pub query: u32,
+    /// First pass of K.
+    pub key_msb: u32,
+    /// Second pass of K; 0 where K has one plane.
+    pub key_lsb: u32,
+    /// V.
+    pub value: u32,
+}
+
+/// One K/V head of one layer with the queries of its group.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Task {
+    /// Prefill or decode.
+    pub phase: Phase,
+    /// Decode step, from 0; 0 in prefill.
+    pub step: u32,
+    /// Layer in the trace.
+    pub layer: u32,
+    /// K/V head.
+    pub kv_head: u32,
+    /// Widths of the stored operands.
+    pub bits: StoredBits,
+    /// Positions, in the sequence, of the keys that are live in this layer, ascending.
+    /// Rows count keys by their place in this list.
+    pub tokens: Arc<[u32]>,
+    /// The token whose K and V are new in this step and are written to DRAM; none in prefill.
+    pub appended: Option<u32>,
+    /// Queries, head by head, in the order of the sequence.
+    pub rows: Vec<Row>,
+    /// What is decided after this task, if it is the last of its layer.
+    pub layer_end: Option<LayerEnd>,
+}
+
+/// One query of one head.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Row {
+    /// Query head.
+    pub head: u32,
+    /// Position of the query in the sequence.
+    pub token: u32,
+    /// Keys it sees: a range of places in [`Task::tokens`]. Never empty.
+    pub visible: Range<u32>,
+    /// Whether its scores are computed again with the LSBs.
+    pub refetch: bool,
+    /// Values it fetches and multiplies.
+    pub kept: KeySet,
+    /// The selection that chose them; `None` where nothing had to be selected.
+    pub select: Option<Selection>,
+}
+
+/// A set of keys of one row, by their place in [`Task::tokens`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum KeySet {
+    /// All keys in the range.
+    Range(Range<u32>),
+    /// Bit `i` of word `w` stands for place `start + 64 w + i`.
+    Bits {
+        /// Place of the first bit.
+        start: u32,
+        /// The set.
+        words: Box<[u64]>,
+    },
+}
+
+/// Decisions at the end of a layer.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LayerEnd {
+    /// Choice of the tokens that the next layer keeps.
+    pub tokens: Option<Selection>,
+    /// Choice of the heads that the next layer keeps.
+    pub heads: Option<Selection>,
+}
+
+/// One run of quick-select, as sizes: what the top-k engine needs to keep time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Selection {
+    /// Keys it chose from.
+    pub candidates: u32,
+    /// Keys it kept.
+    pub keep: u32,
+    /// Rounds until the threshold was known, in order.
+    pub rounds: Vec<Round>,
+}
+
+/// One round of quick-select.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Round {
+    /// Keys compared with the pivot.
+    pub candidates: u32,
+    /// Those above it.
+    pub greater: u32,
+    /// Those equal to it.
+    pub equal: u32,
+}
+
+impl KeySet {
+    /// Number of keys in the set.
+    #[must_use]
+    pub fn len(&self) -> u32 {
+        match self {
+            Self::Range(range) => range.end - range.start,
+            Self::Bits { words, .. } => words.iter().map(|word| word.count_ones()).sum(),
+        }
+    }
+
+    /// Whether no key is in the set.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether `place` is in the set.
+    #[must_use]
+    pub fn contains(&self, place: u32) -> bool {
+        match self {
+            Self::Range(range) => range.contains(&place),
+            Self::Bits { start, words } => place.checked_sub(*start).is_some_and(|offset| {
+                words.get(offset as usize / 64).is_some_and(|word| word >> (offset % 64) & 1 == 1)
+            }),
+        }
+    }
+}
