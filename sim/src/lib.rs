@@ -1,4 +1,6 @@
 //! The cycle-level machine.
 
+pub mod clock;
+pub mod link;
 pub mod outcome;
 pub mod stats;

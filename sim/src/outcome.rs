@@ -47,6 +47,31 @@ pub enum Block {
     Writeback,
 }
 
+impl Block {
+    /// All blocks, in the order of the pipeline.
+    pub const ALL: [Self; 16] = [
+        Self::Sequencer,
+        Self::Fetcher,
+        Self::Crossbar,
+        Self::Dram,
+        Self::Reorder,
+        Self::Widen,
+        Self::KeyBuffer,
+        Self::QkArray,
+        Self::Softmax,
+        Self::Refetch,
+        Self::Importance,
+        Self::TokenTopk,
+        Self::ValueTopk,
+        Self::ValueBuffer,
+        Self::PvArray,
+        Self::Writeback,
+    ];
+
+    /// How many there are.
+    pub const COUNT: usize = Self::ALL.len();
+}
+
 /// What one block did.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct BlockOutcome {

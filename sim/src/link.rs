@@ -1,0 +1,196 @@
+//! The link: a registered valid/ready stream between two blocks.
+
+use std::collections::VecDeque;
+
+use tamis_arch::units::{Cycle, Cycles};
+
+use crate::{clock::Clock, outcome::Block};
+
+/// A registered valid/ready wire: at most one transfer per side per cycle.
+///
+/// What either side sees is fixed when the cycle starts, so the order in which components tick
+/// cannot change a result. A push wakes the receiver when the item lands; a pop wakes the sender one
+/// cycle later.
+#[derive(Debug)]
+pub struct Link<T> {
+    slots: VecDeque<(Cycle, T)>, // each with the cycle in which it lands
+    depth: usize,
+    latency: Cycles,
+    last_push: Cycle,
+    last_pop: Cycle,
+    from: Block,
+    to: Block,
+}
+
+impl<T> Link<T> {
+    /// A link of `depth` slots; an item lands `latency` cycles after its push.
+    ///
+    /// # Panics
+    /// If `depth` or `latency` is 0: a registered link has at least one register.
+    #[must_use]
+    pub fn new(from: Block, to: Block, depth: usize, latency: Cycles) -> Self {
+        assert!(depth > 0 && latency.0 > 0, "a link has at least one slot and one register");
+        Self {
+            slots: VecDeque::with_capacity(depth),
+            depth,
+            latency,
+            last_push: Cycle::NEVER,
+            last_pop: Cycle::NEVER,
+            from,
+            to,
+        }
+    }
+
+    /// A link that sustains one item a cycle: a slot is free again one cycle after its pop, so it
+    /// takes one slot more than the latency.
+    #[must_use]
+    pub fn streaming(from: Block, to: Block, latency: Cycles) -> Self {
+        let depth = usize::try_from(latency.0).expect("a latency is a small number") + 1;
+        Self::new(from, to, depth, latency)
+    }
+
+    /// Whether there is room. A slot freed in this very cycle can be refilled only from the next one
+    /// on.
+    #[inline]
+    #[must_use]
+    pub fn can_push(&self, clock: &Clock) -> bool {
+        self.slots.len() + usize::from(self.last_pop == clock.now()) < self.depth
+    }
+
+    /// Sends `item`.
+    ///
+    /// # Panics
+    /// If there is no room, or for the second time in a cycle.
+    #[inline]
+    pub fn push(&mut self, clock: &mut Clock, item: T) {
+        assert!(self.can_push(clock), "push into a full link: ask can_push first");
+        assert_ne!(self.last_push, clock.now(), "a link takes one item per cycle");
+        self.last_push = clock.now();
+        let lands = clock.now() + self.latency;
+        self.slots.push_back((lands, item));
+        clock.wake(self.to, lands);
+    }
+
+    /// The item that has landed and is first in line, if one may be taken in this cycle.
+    #[inline]
+    #[must_use]
+    pub fn peek(&self, clock: &Clock) -> Option<&T> {
+        let (lands, item) = self.slots.front()?;
+        (*lands <= clock.now() && self.last_pop != clock.now()).then_some(item)
+    }
+
+    /// Takes the first item, if it has landed.
+    ///
+    /// # Panics
+    /// For the second time in a cycle.
+    #[inline]
+    pub fn pop(&mut self, clock: &mut Clock) -> Option<T> {
+        assert_ne!(self.last_pop, clock.now(), "a link gives one item per cycle");
+        let (_, item) = self.slots.pop_front_if(|(lands, _)| *lands <= clock.now())?;
+        self.last_pop = clock.now();
+        clock.wake(self.from, clock.next());
+        if let Some((lands, _)) = self.slots.front() {
+            clock.wake(self.to, (*lands).max(clock.next()));
+        }
+        Some(item)
+    }
+
+    /// Items in the link, landed or not.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Whether nothing is in the link.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    /// The fill, for a deadlock report: items, and slots.
+    #[must_use]
+    pub fn fill(&self) -> (usize, usize) {
+        (self.slots.len(), self.depth)
+    }
+
+    /// The block that sends.
+    #[must_use]
+    pub fn from(&self) -> Block {
+        self.from
+    }
+
+    /// The block that receives.
+    #[must_use]
+    pub fn to(&self) -> Block {
+        self.to
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn link(depth: usize, latency: u64) -> (Clock, Link<u32>) {
+        (Clock::new(), Link::new(Block::QkArray, Block::Softmax, depth, Cycles(latency)))
+    }
+
+    #[test]
+    fn an_item_lands_after_the_latency_and_not_before() {
+        let (mut clock, mut link) = link(2, 3);
+        link.push(&mut clock, 7);
+        clock.advance(Cycle(2));
+        assert_eq!(link.pop(&mut clock), None);
+        clock.advance(Cycle(3));
+        assert_eq!(link.pop(&mut clock), Some(7));
+    }
+
+    #[test]
+    fn a_slot_freed_in_this_cycle_is_refilled_only_in_the_next() {
+        let (mut clock, mut link) = link(1, 1);
+        link.push(&mut clock, 7);
+        clock.advance(Cycle(1));
+        assert_eq!(link.pop(&mut clock), Some(7));
+        assert!(!link.can_push(&clock));
+        clock.advance(Cycle(2));
+        assert!(link.can_push(&clock));
+    }
+
+    #[test]
+    fn latency_plus_one_slots_sustain_an_item_a_cycle_and_one_less_does_not() {
+        for (depth, expected) in [(5, 100), (4, 80)] {
+            let (mut clock, mut link) = link(depth, 4);
+            let mut moved = 0;
+            for cycle in 0..104 {
+                clock.advance(Cycle(cycle));
+                if link.can_push(&clock) {
+                    link.push(&mut clock, 0);
+                }
+                moved += u32::from(link.pop(&mut clock).is_some());
+            }
+            assert!(moved == expected, "depth {depth} moved {moved}");
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "push into a full link")]
+    fn a_push_without_asking_is_a_broken_promise() {
+        let (mut clock, mut link) = link(1, 1);
+        link.push(&mut clock, 1);
+        clock.advance(Cycle(1));
+        link.push(&mut clock, 2);
+    }
+
+    #[test]
+    fn a_push_wakes_the_receiver_and_a_pop_the_sender() {
+        let (mut clock, mut link) = link(2, 3);
+        for block in Block::ALL {
+            clock.take_due(block);
+        }
+        link.push(&mut clock, 7);
+        assert_eq!(clock.earliest(), Cycle(3));
+        clock.advance(Cycle(3));
+        assert!(clock.take_due(Block::Softmax));
+        link.pop(&mut clock);
+        assert_eq!(clock.earliest(), Cycle(4));
+    }
+}
