@@ -124,6 +124,9 @@ pub struct KvBuffer {
     pub capacity: Bytes,
     /// Banks, by line number.
     pub banks: u32,
+    /// Reads that wait for their data: queries (key buffer), or lines of `softmax.lanes`
+    /// probabilities (value buffer).
+    pub queue: u32,
     /// How a reader learns that a line is there.
     pub read: BufferRead,
     /// Cycles between two polls of a line that is not there.

@@ -49,6 +49,10 @@ pub struct Task {
     pub tokens: Arc<[u32]>,
     /// The token whose K and V are new in this step and are written to DRAM; none in prefill.
     pub appended: Option<u32>,
+    /// Whether the values to fetch are known before the scores are, so that they can be fetched
+    /// ahead: all that are visible (policy `dense`). Otherwise each row's choice is fetched when
+    /// it is made.
+    pub values_ahead: bool,
     /// Queries, head by head, in the order of the sequence.
     pub rows: Vec<Row>,
     /// What is decided after this task, if it is the last of its layer.
