@@ -5,6 +5,8 @@ pub mod accelerator;
 pub mod blocks;
 pub mod dram;
 pub mod energy;
+pub mod fault;
+pub mod reader;
 pub mod units;
 
 pub use accelerator::Accelerator;
