@@ -1,0 +1,66 @@
+//! Clock, number formats, the issue of tasks, and the process that the machine is built in.
+
+use serde::Serialize;
+
+use super::LATENCY;
+use crate::{
+    choices, parameters,
+    reader::Rule,
+    units::{Bits, Cycles, Megahertz},
+};
+
+parameters! {
+    /// The core's clock domain. The DRAM's comes with its standard.
+    #[derive(Clone, Debug, PartialEq, Serialize)]
+    pub struct Core {
+        /// Clock of everything but the DRAM.
+        pub clock: Megahertz where Rule::between(1, 10_000),
+    }
+
+    /// Number formats of the datapath (`docs/reference/fixed-point.md`).
+    #[derive(Clone, Debug, PartialEq, Serialize)]
+    pub struct Formats {
+        /// Width of Q, K and V on chip, signed.
+        pub operand: Bits where Rule::between(4, 16),
+        /// Fraction bits of a probability on its way to PV, unsigned; at least 16.
+        pub probability_fraction: Bits where Rule::between(16, 30)
+            .because("with fewer, rounding shows in the outputs"),
+        /// Width of a token- or head-importance accumulator, unsigned; at least 32.
+        pub importance: Bits where Rule::between(32, 64)
+            .because("it sums over queries, heads and layers and must not wrap"),
+    }
+
+    /// Issues tasks and rows, and decides what may be fetched ahead.
+    #[derive(Clone, Debug, PartialEq, Serialize)]
+    pub struct Sequencer {
+        /// How far K and V of later tasks may be fetched.
+        pub prefetch: Prefetch,
+        /// Whether a layer's queries wait until the outputs of the layer before are written.
+        pub layer_barrier: bool,
+        /// Whether Q comes from DRAM, and is counted.
+        pub query_traffic: bool,
+        /// Whether outputs, and the K and V of a new token, are written to DRAM, and counted.
+        pub write_traffic: bool,
+        /// Numbers of keys and values are rounded up to a multiple of this (1: exact).
+        pub round_counts_to: u32 where Rule::between(1, 1024),
+        /// Cycles from a row's turn to its descriptor at the key buffer.
+        pub latency: Cycles where LATENCY,
+    }
+
+    /// Process, corner and table that events are priced with.
+    #[derive(Clone, Debug, PartialEq, Serialize)]
+    pub struct Technology {
+        /// Name of an energy and area table.
+        pub table: String,
+    }
+}
+
+choices! {
+    /// Whether the next task's K is fetched while this one computes.
+    pub enum Prefetch {
+        /// Its fetch starts when this task's QK has finished.
+        Serialized = "serialized",
+        /// Its fetch starts when the buffer has room.
+        DoubleBuffered = "double-buffered",
+    }
+}
