@@ -1,0 +1,220 @@
+//! A report of round numbers, made by hand, for the tests of the writers. Not a result of anything.
+
+use std::num::NonZeroU64;
+
+use serde_json::json;
+use tamis_arch::units::{Bytes, Cycle, Cycles, Megahertz};
+use tamis_sim::{
+    outcome::{Block, BlockOutcome, LayerTime, Outcome, Traffic, Work},
+    stats::{Activity, Doing, Interval},
+};
+use tamis_workloads::{plan::Phase, trace::Shape};
+
+use super::{
+    Baseline, Energy, Machine, Origin, PhaseReport, Policy, Quality, Report, SCHEMA, Split,
+    Workload,
+    build::{self, Ran, Rates},
+    dense::{Counted, Dense},
+};
+
+pub(crate) fn rates() -> Rates {
+    Rates {
+        clock: Megahertz(NonZeroU64::new(500).expect("500 is not zero")),
+        peak_dram_bytes_per_second: 64e9,
+        counted: Counted { queries: true, writes: true },
+    }
+}
+
+fn shape() -> Shape {
+    Shape {
+        model: "sample".to_owned(),
+        layers: 2,
+        heads: 4,
+        kv_heads: 2,
+        head_dim: 16,
+        seq_len: 50,
+        prompt_len: Some(48),
+        causal: true,
+        scale: 0.25,
+        window: vec![0; 2],
+    }
+}
+
+fn block(block: Block, busy: u64, blocked: u64, elapsed: u64) -> BlockOutcome {
+    let activity = Activity {
+        busy: Cycles(busy),
+        blocked: Cycles(blocked),
+        starved: Cycles(elapsed - busy - blocked),
+    };
+    BlockOutcome { block, activity, events: Vec::new(), timeline: Vec::new() }
+}
+
+/// 1000 cycles in two layers; the QK array waits, works from 100 to 700 and is stopped until 750.
+pub(crate) fn prefill() -> Outcome {
+    let mut qk = block(Block::QkArray, 600, 50, 1000);
+    let interval = |start, end, doing| Interval { start: Cycle(start), end: Cycle(end), doing };
+    qk.timeline = vec![
+        interval(0, 100, Doing::Starved),
+        interval(100, 700, Doing::Busy),
+        interval(700, 750, Doing::Blocked),
+        interval(750, 1000, Doing::Starved),
+    ];
+    Outcome {
+        phase: Phase::Prefill,
+        elapsed: Cycles(1000),
+        layers: vec![
+            LayerTime { layer: 0, elapsed: Cycles(700) },
+            LayerTime { layer: 1, elapsed: Cycles(300) },
+        ],
+        step_ends: Vec::new(),
+        blocks: vec![block(Block::Fetcher, 400, 100, 1000), qk],
+        traffic: Traffic {
+            query_read_bytes: Bytes(1000),
+            key_msb_read_bytes: Bytes(4000),
+            key_lsb_read_bytes: Bytes(500),
+            value_read_bytes: Bytes(2500),
+            output_written_bytes: Bytes(800),
+            key_value_written_bytes: Bytes(0),
+        },
+        work: Work {
+            rows: 192,
+            refetched_rows: 48,
+            qk_macs: 100_000,
+            pv_macs: 50_000,
+            ..Work::default()
+        },
+    }
+}
+
+/// Two steps of 200 cycles.
+pub(crate) fn decode() -> Outcome {
+    Outcome {
+        phase: Phase::Decode,
+        elapsed: Cycles(400),
+        layers: vec![
+            LayerTime { layer: 0, elapsed: Cycles(200) },
+            LayerTime { layer: 1, elapsed: Cycles(200) },
+        ],
+        step_ends: vec![Cycle(200), Cycle(400)],
+        blocks: vec![block(Block::Fetcher, 300, 0, 400), block(Block::QkArray, 20, 0, 400)],
+        traffic: Traffic {
+            query_read_bytes: Bytes(200),
+            key_msb_read_bytes: Bytes(3000),
+            value_read_bytes: Bytes(1000),
+            output_written_bytes: Bytes(200),
+            key_value_written_bytes: Bytes(400),
+            ..Traffic::default()
+        },
+        work: Work { rows: 16, qk_macs: 8_000, pv_macs: 4_000, ..Work::default() },
+    }
+}
+
+fn energy(seconds: f64) -> Energy {
+    let split = |dynamic_pj, static_pj| Split { dynamic_pj, static_pj };
+    let (logic, sram, dram) = (split(4e5, 1e5), split(2e5, 1e5), split(9e5, 3e5));
+    let total_pj = logic.total_pj() + sram.total_pj() + dram.total_pj();
+    Energy {
+        total_pj,
+        logic,
+        sram,
+        dram,
+        blocks: [(Block::Fetcher, split(1e5, 5e4)), (Block::QkArray, split(3e5, 5e4))].into(),
+        average_power_watts: Some(total_pj * 1e-12 / seconds),
+    }
+}
+
+fn phase(outcome: &Outcome, quality: Quality) -> PhaseReport {
+    let rates = rates();
+    let seconds = outcome.elapsed.at(rates.clock).0;
+    let mut report = build::phase(
+        Ran {
+            outcome,
+            dense: Dense::of(&shape(), outcome.phase),
+            quality: Some((quality, vec![quality; outcome.layers.len()])),
+            energy: Some(energy(seconds)),
+            row_hit_rate: Some(0.75),
+        },
+        &rates,
+    );
+    let baseline = |origin, slower: f64, energy_pj: Option<f64>| Baseline {
+        origin,
+        latency_seconds: slower * seconds,
+        energy_pj,
+        speedup: Some(slower),
+        energy_ratio: energy_pj.map(|energy_pj| energy_pj / 2e6),
+    };
+    report.baselines = [
+        ("some GPU".to_owned(), baseline(Origin::Measured, 50.0, Some(1e9))),
+        ("some CPU".to_owned(), baseline(Origin::Model, 1234.0, None)),
+        ("the paper's GPU".to_owned(), baseline(Origin::ByConstruction, 162.0, Some(2.4e9))),
+    ]
+    .into();
+    report
+}
+
+fn policy(name: &str, quality: Quality) -> Policy {
+    let (prefill, decode) = (prefill(), decode());
+    Policy {
+        name: name.to_owned(),
+        digest: "00ff".to_owned(),
+        knobs: json!({"knob": 1}),
+        phases: vec![phase(&prefill, quality), phase(&decode, quality)],
+        generation: build::generation(&[&prefill, &decode], rates().clock),
+    }
+}
+
+/// Two policies in two phases, on a machine of round numbers.
+pub(crate) fn report() -> Report {
+    let quality = |relative_output_error, attention_mass_kept| Quality {
+        relative_output_error: Some(relative_output_error),
+        attention_mass_kept: Some(attention_mass_kept),
+        live_rows_share: Some(1.0),
+    };
+    Report {
+        schema: SCHEMA,
+        version: "0.0.0",
+        machine: Machine {
+            name: "round".to_owned(),
+            digest: "aa".to_owned(),
+            clock_mhz: 500,
+            topk_seed: 1,
+            peak_operations_per_second: 1e12,
+            peak_dram_bytes_per_second: 64e9,
+        },
+        workload: Workload {
+            model: "sample".to_owned(),
+            digest: "bb".to_owned(),
+            layers: 2,
+            heads: 4,
+            kv_heads: 2,
+            head_dim: 16,
+            seq_len: 50,
+            prompt_len: Some(48),
+        },
+        policies: vec![
+            policy("cascade", quality(0.031, 0.94)),
+            policy("dense", quality(0.000_4, 1.0)),
+        ],
+    }
+}
+
+/// A phase in which nothing ran.
+pub(crate) fn nothing() -> PhaseReport {
+    let outcome = Outcome {
+        elapsed: Cycles(0),
+        layers: Vec::new(),
+        step_ends: Vec::new(),
+        blocks: Vec::new(),
+        traffic: Traffic::default(),
+        work: Work::default(),
+        ..prefill()
+    };
+    let ran = Ran {
+        outcome: &outcome,
+        dense: Dense::default(),
+        quality: None,
+        energy: None,
+        row_hit_rate: None,
+    };
+    build::phase(ran, &rates())
+}

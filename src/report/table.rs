@@ -1,0 +1,294 @@
+//! The report for people: what was run, what it cost, where the time went, against whom.
+
+use std::io::{self, Write};
+
+use super::{
+    Baseline, BlockActivity, Origin, PhaseReport, Policy, Report, Workload, key,
+    text::{
+        UNDEFINED, bytes, bytes_per_second, grouped, joules, or_dash, percent, plain, seconds,
+        small, times, watts,
+    },
+};
+
+pub(crate) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    write_head(report, out)?;
+    write_costs(report, out)?;
+    let Some(asked) = report.policies.first() else { return Ok(()) };
+    write_activity(asked, out)?;
+    write_baselines(asked, out)
+}
+
+fn write_head(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    let machine = &report.machine;
+    writeln!(out, "{}", workload_line(&report.workload))?;
+    writeln!(
+        out,
+        "on {}: {} MHz, {}FLOP/s, DRAM {}",
+        machine.name,
+        machine.clock_mhz,
+        super::text::count(machine.peak_operations_per_second),
+        bytes_per_second(machine.peak_dram_bytes_per_second),
+    )
+}
+
+fn workload_line(workload: &Workload) -> String {
+    let Workload { model, layers, heads, kv_heads, head_dim, seq_len, prompt_len, .. } = workload;
+    let heads = if heads == kv_heads {
+        format!("{heads} heads of {head_dim}")
+    } else {
+        format!("{heads} heads on {kv_heads} K/V heads of {head_dim}")
+    };
+    let tokens = match prompt_len {
+        Some(prompt) => format!("{prompt} prompt + {} decoded tokens", seq_len - prompt),
+        None => format!("{seq_len} tokens"),
+    };
+    format!("{model}: {layers} layers, {heads}, {tokens}")
+}
+
+/// One column a policy and phase.
+fn write_costs(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    let columns: Vec<(&Policy, &PhaseReport)> = report
+        .policies
+        .iter()
+        .flat_map(|policy| policy.phases.iter().map(move |phase| (policy, phase)))
+        .collect();
+    let mut grid = Grid::new(26);
+    grid.row("", columns.iter().map(|(policy, _)| policy.name.clone()));
+    grid.row("", columns.iter().map(|(_, phase)| key(phase.phase)));
+    for (title, text) in COSTS {
+        let cells = columns.iter().map(|(_, phase)| text(phase));
+        if title.is_empty() { grid.gap() } else { grid.row(title, cells) }
+    }
+    for (title, text) in GENERATION {
+        if columns.iter().any(|(policy, _)| policy.generation.is_some()) {
+            grid.row(title, columns.iter().map(|(policy, phase)| text(policy, phase)));
+        }
+    }
+    writeln!(out)?;
+    grid.write(out)
+}
+
+type Text = fn(&PhaseReport) -> String;
+
+/// The rows of the cost table; an empty title is an empty line.
+const COSTS: &[(&str, Text)] = &[
+    ("cycles", |phase| grouped(phase.elapsed_cycles)),
+    ("time", |phase| seconds(phase.elapsed_seconds)),
+    ("slowest layer", slowest_layer),
+    ("", |_| String::new()),
+    ("DRAM traffic", |phase| bytes(phase.dram.total_bytes)),
+    ("  Q", |phase| bytes(phase.dram.query_read_bytes)),
+    ("  K, MSBs", |phase| bytes(phase.dram.key_msb_read_bytes)),
+    ("  K, LSBs", |phase| bytes(phase.dram.key_lsb_read_bytes)),
+    ("  V", |phase| bytes(phase.dram.value_read_bytes)),
+    ("  outputs", |phase| bytes(phase.dram.output_written_bytes)),
+    ("  new K and V", |phase| bytes(phase.dram.key_value_written_bytes)),
+    ("  less than dense fp32", |p| or_dash(p.dram.reduction_against_dense_fp32, times)),
+    ("  less than dense fp16", |p| or_dash(p.dram.reduction_against_dense_fp16, times)),
+    ("  less than dense 12-bit", |p| or_dash(p.dram.reduction_against_dense_12_bit, times)),
+    ("bandwidth", |phase| or_dash(phase.dram.bandwidth_bytes_per_second, bytes_per_second)),
+    ("  of peak", |phase| or_dash(phase.dram.bandwidth_utilization, percent)),
+    ("row hits", |phase| or_dash(phase.dram.row_hit_rate, percent)),
+    ("", |_| String::new()),
+    ("operations", |phase| super::text::count(phase.operations.executed_operations as f64)),
+    ("  of dense", |phase| or_dash(phase.operations.executed_share, percent)),
+    ("TFLOP/s, executed", |phase| or_dash(phase.operations.executed_teraflops, plain)),
+    ("TFLOP/s, dense-equivalent", |p| or_dash(p.operations.dense_equivalent_teraflops, plain)),
+    ("queries refetched", |phase| or_dash(phase.queries.refetched_share, percent)),
+    ("", |_| String::new()),
+    ("energy", |phase| energy(phase, |energy| energy.total_pj)),
+    ("  logic, dynamic", |phase| energy(phase, |energy| energy.logic.dynamic_pj)),
+    ("  SRAM, dynamic", |phase| energy(phase, |energy| energy.sram.dynamic_pj)),
+    ("  DRAM, dynamic", |phase| energy(phase, |energy| energy.dram.dynamic_pj)),
+    ("  logic, static", |phase| energy(phase, |energy| energy.logic.static_pj)),
+    ("  SRAM, static", |phase| energy(phase, |energy| energy.sram.static_pj)),
+    ("  DRAM, static", |phase| energy(phase, |energy| energy.dram.static_pj)),
+    ("average power", |phase| {
+        or_dash(phase.energy.as_ref().and_then(|energy| energy.average_power_watts), watts)
+    }),
+    ("", |_| String::new()),
+    ("error of the outputs", |phase| {
+        or_dash(phase.quality.and_then(|quality| quality.relative_output_error), small)
+    }),
+    ("attention mass kept", |phase| {
+        or_dash(phase.quality.and_then(|quality| quality.attention_mass_kept), percent)
+    }),
+    ("rows computed", |phase| {
+        or_dash(phase.quality.and_then(|quality| quality.live_rows_share), percent)
+    }),
+];
+
+type GenerationText = fn(&Policy, &PhaseReport) -> String;
+
+/// Rows that belong to the policy as a whole: told once, in the column of its decode.
+const GENERATION: &[(&str, GenerationText)] = &[
+    ("time to first token", |policy, phase| {
+        in_decode(policy, phase, |g| or_dash(g.time_to_first_token_seconds, seconds))
+    }),
+    ("time per token", |policy, phase| {
+        in_decode(policy, phase, |g| or_dash(g.time_per_token_seconds, seconds))
+    }),
+];
+
+fn in_decode(
+    policy: &Policy,
+    phase: &PhaseReport,
+    text: fn(&super::Generation) -> String,
+) -> String {
+    match &policy.generation {
+        Some(generation) if phase.phase == tamis_workloads::plan::Phase::Decode => text(generation),
+        _ => String::new(),
+    }
+}
+
+fn energy(phase: &PhaseReport, part: fn(&super::Energy) -> f64) -> String {
+    or_dash(phase.energy.as_ref().map(part), joules)
+}
+
+fn slowest_layer(phase: &PhaseReport) -> String {
+    let slowest = phase.layers.iter().rev().max_by_key(|layer| layer.elapsed_cycles);
+    let share = |layer: &super::Layer| {
+        super::ratio(layer.elapsed_cycles as f64, phase.elapsed_cycles as f64)
+            .map(|share| format!("{}: {}", layer.layer, percent(share)))
+    };
+    slowest.and_then(share).unwrap_or_else(|| UNDEFINED.to_owned())
+}
+
+/// Activity and energy of each block, for the policy that was asked for.
+fn write_activity(policy: &Policy, out: &mut dyn Write) -> io::Result<()> {
+    let mut grid = Grid::new(26);
+    grid.row("", policy.phases.iter().map(|phase| key(phase.phase)));
+    let blocks = policy.phases.iter().flat_map(|phase| phase.blocks.keys());
+    for &block in &blocks.collect::<std::collections::BTreeSet<_>>() {
+        let cells = policy.phases.iter().map(|phase| {
+            let spent = phase.blocks.get(block).map_or_else(|| UNDEFINED.to_owned(), activity);
+            let energy = phase.energy.as_ref().and_then(|energy| energy.blocks.get(block));
+            format!("{spent}  {:>8}", or_dash(energy.map(|split| split.total_pj()), joules))
+        });
+        grid.row(&format!("  {}", key(block)), cells);
+    }
+    writeln!(out, "\n{}: busy / starved / blocked, % of cycles; energy", policy.name)?;
+    grid.write(out)
+}
+
+fn activity(spent: &BlockActivity) -> String {
+    let BlockActivity { busy_cycles, starved_cycles, blocked_cycles, .. } = *spent;
+    let total = (busy_cycles + starved_cycles + blocked_cycles) as f64;
+    let share =
+        |cycles: u64| or_dash(super::ratio(100.0 * cycles as f64, total), |s| format!("{s:.0}"));
+    format!("{:>3} /{:>4} /{:>4}", share(busy_cycles), share(starved_cycles), share(blocked_cycles))
+}
+
+fn write_baselines(policy: &Policy, out: &mut dyn Write) -> io::Result<()> {
+    let mut rows: Vec<(Origin, &String)> = policy
+        .phases
+        .iter()
+        .flat_map(|phase| phase.baselines.iter().map(|(device, figure)| (figure.origin, device)))
+        .collect();
+    rows.sort();
+    rows.dedup();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let mut grid = Grid::new(42);
+    grid.row("", policy.phases.iter().map(|phase| key(phase.phase)));
+    for (origin, device) in rows {
+        let title = format!("  {device} ({})", key(origin).replace('-', " "));
+        grid.row(&title, policy.phases.iter().map(|phase| against(phase, device, origin)));
+    }
+    writeln!(out, "\n{}: speed-up and energy ratio", policy.name)?;
+    grid.write(out)
+}
+
+fn against(phase: &PhaseReport, device: &str, origin: Origin) -> String {
+    let figure = phase.baselines.get(device).filter(|figure| figure.origin == origin);
+    figure.map_or_else(
+        || UNDEFINED.to_owned(),
+        |Baseline { speedup, energy_ratio, .. }| {
+            format!("{}  {:>8}", or_dash(*speedup, times), or_dash(*energy_ratio, times))
+        },
+    )
+}
+
+/// Rows with a title on the left and cells aligned on the right.
+struct Grid {
+    title_width: usize,
+    rows: Vec<(String, Vec<String>)>,
+}
+
+impl Grid {
+    fn new(title_width: usize) -> Self {
+        Self { title_width, rows: Vec::new() }
+    }
+
+    fn row(&mut self, title: &str, cells: impl Iterator<Item = String>) {
+        self.rows.push((title.to_owned(), cells.collect()));
+    }
+
+    fn gap(&mut self) {
+        self.rows.push((String::new(), Vec::new()));
+    }
+
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        let columns = self.rows.iter().map(|(_, cells)| cells.len()).max().unwrap_or(0);
+        let width = |column: usize| {
+            let cells = self.rows.iter().filter_map(|(_, cells)| cells.get(column));
+            cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+        };
+        let widths: Vec<usize> = (0..columns).map(width).collect();
+        let titles = self.rows.iter().map(|(title, _)| title.chars().count());
+        let title_width = titles.max().unwrap_or(0).max(self.title_width);
+        for (title, cells) in &self.rows {
+            let mut line = format!("{title:<title_width$}");
+            for (cell, width) in cells.iter().zip(&widths) {
+                line.push_str(&format!("  {cell:>width$}"));
+            }
+            writeln!(out, "{}", line.trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample;
+
+    fn printed(report: &Report) -> String {
+        let mut bytes = Vec::new();
+        write(report, &mut bytes).expect("memory takes everything");
+        String::from_utf8(bytes).expect("text")
+    }
+
+    #[test]
+    fn the_table_is_as_it_was() {
+        insta::with_settings!({snapshot_path => "../../tests/golden", prepend_module_to_snapshot => false}, {
+            insta::assert_snapshot!("table", printed(&sample::report()));
+        });
+    }
+
+    #[test]
+    fn what_is_not_defined_is_a_dash_and_never_a_zero() {
+        let mut report = sample::report();
+        report.policies.truncate(1);
+        for phase in &mut report.policies[0].phases {
+            phase.quality = None;
+            phase.energy = None;
+            phase.dram.row_hit_rate = None;
+        }
+        let table = printed(&report);
+        for title in ["row hits", "energy", "average power", "error of the outputs"] {
+            let line =
+                table.lines().find(|line| line.starts_with(title)).expect("the row is there");
+            let cells: Vec<&str> = line[title.len()..].split_whitespace().collect();
+            assert_eq!(cells, ["-", "-"], "{line}");
+        }
+    }
+
+    #[test]
+    fn no_line_is_wider_than_a_terminal() {
+        for line in printed(&sample::report()).lines() {
+            assert!(line.chars().count() <= 100, "{line}");
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! What the documents say, held against the program, so that they cannot go stale.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use crate::vocabulary::tamis;
+
+fn document(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// Rows of the table that follows the heading, cell by cell, without its head.
+fn table(text: &str, heading: &str) -> Vec<Vec<String>> {
+    let (_, after) = text.split_once(heading).unwrap_or_else(|| panic!("no heading `{heading}`"));
+    let lines = after.lines().map(str::trim);
+    let rows = lines.skip_while(|line| !line.starts_with('|')).take_while(|l| l.starts_with('|'));
+    let cells = |line: &str| {
+        line.trim_matches('|').split('|').map(|cell| cell.trim().replace('`', "")).collect()
+    };
+    rows.skip(2).map(cells).collect()
+}
+
+#[test]
+fn the_readme_has_the_exit_codes_of_the_program() {
+    let help = tamis(&["--help"]).succeeds().stdout();
+    let (_, codes) = help.split_once("Exit codes:").expect("the help lists them");
+    let told: Vec<Vec<String>> = codes
+        .lines()
+        .filter_map(|line| line.trim().split_once("  "))
+        .map(|(code, meaning)| vec![code.to_owned(), meaning.to_owned()])
+        .collect();
+    assert_eq!(table(&document("README.md"), "## Exit codes"), told);
+    assert_eq!(told.len(), 8);
+}
+
+#[test]
+fn the_readme_lists_the_subcommands_of_the_program() {
+    let mut told = BTreeMap::new();
+    subcommands("", &mut told);
+    let listed: Vec<String> = table(&document("README.md"), "## Subcommands")
+        .into_iter()
+        .map(|mut row| row.remove(0))
+        .collect();
+    let mut first_words: Vec<String> = listed.iter().map(|usage| command_of(usage)).collect();
+    first_words.sort();
+    let names: Vec<String> = told.into_keys().collect();
+    assert_eq!(first_words, names);
+}
+
+/// `tamis arch show NAME` is the command `arch show`.
+fn command_of(usage: &str) -> String {
+    let words = usage.split_whitespace().skip(1);
+    let plain = words.take_while(|word| word.chars().all(|c| c.is_ascii_lowercase()));
+    plain.collect::<Vec<_>>().join(" ")
+}
+
+/// Commands that do something, from the help.
+fn subcommands(path: &str, into: &mut BTreeMap<String, ()>) {
+    let words: Vec<&str> = path.split_whitespace().chain(["--help"]).collect();
+    let help = tamis(&words).succeeds().stdout();
+    let Some((_, list)) = help.split_once("\nCommands:\n") else {
+        into.insert(path.to_owned(), ());
+        return;
+    };
+    let names = list.lines().take_while(|line| line.starts_with("  "));
+    let starts = names.filter(|line| !line.starts_with("   "));
+    for name in starts.filter_map(|line| line.split_whitespace().next()) {
+        if name != "help" {
+            subcommands(format!("{path} {name}").trim(), into);
+        }
+    }
+}
+
+/// Every `$ tamis …` of a `console` block runs, and prints what stands below it. A line `…` stands
+/// for lines that are left out.
+#[test]
+fn the_examples_print_what_the_documents_show() {
+    let mut examples = 0;
+    for name in DOCUMENTS {
+        for (words, shown) in examples_of(&document(name)) {
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            let printed = tamis(&words).succeeds().stdout();
+            assert!(matches(&printed, &shown), "{name}: tamis {words:?} prints:\n{printed}");
+            examples += 1;
+        }
+    }
+    assert!(examples > 0, "no document has an example");
+}
+
+/// Documents whose examples are run.
+const DOCUMENTS: [&str; 1] = ["README.md"];
+
+fn examples_of(text: &str) -> Vec<(Vec<String>, String)> {
+    let blocks = text.split("```console\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let command = |block: &str| {
+        let (first, shown) = block.split_once('\n').expect("a command and what it prints");
+        let words = first.strip_prefix("$ tamis ").expect("an example starts with `$ tamis `");
+        (words.split_whitespace().map(str::to_owned).collect(), shown.to_owned())
+    };
+    blocks.map(command).collect()
+}
+
+fn matches(printed: &str, shown: &str) -> bool {
+    let mut printed = printed.lines();
+    let mut shown = shown.lines().peekable();
+    while let Some(line) = shown.next() {
+        if line.trim() != "…" {
+            if printed.next() != Some(line) {
+                return false;
+            }
+            continue;
+        }
+        match shown.peek() {
+            None => return true,
+            Some(next) => {
+                let mut rest = printed.clone();
+                while rest.clone().next().is_some_and(|line| line != *next) {
+                    rest.next();
+                }
+                printed = rest;
+            }
+        }
+    }
+    printed.next().is_none()
+}
+
+#[test]
+fn an_example_that_has_gone_stale_is_found() {
+    assert!(matches("a\nb\nc\n", "a\nb\nc\n"));
+    assert!(matches("a\nb\nc\n", "a\n…\nc\n"));
+    assert!(matches("a\nb\nc\n", "a\n…\n"));
+    assert!(!matches("a\nb\nc\n", "a\nb\n"));
+    assert!(!matches("a\nb\nc\n", "a\n…\nd\n"));
+    assert!(!matches("a\nx\nc\n", "a\nb\nc\n"));
+}

@@ -1,0 +1,7 @@
+//! The program from outside: what it prints, what it writes, how it ends.
+
+mod bad_input;
+mod documents;
+mod exit_codes;
+mod trace;
+mod vocabulary;
