@@ -78,14 +78,19 @@ impl Fault {
     }
 
     pub(super) fn metadata(key: &str, rule: impl Into<String>) -> Self {
-        Self::new(Place::Metadata(key.to_owned()), rule)
+        Self::new(Place::Metadata(short(key).to_owned()), rule)
     }
 
     pub(super) fn tensor(name: &str, rule: impl Into<String>) -> Self {
-        Self::new(Place::Tensor(name.to_owned()), rule)
+        Self::new(Place::Tensor(short(name).to_owned()), rule)
     }
 
     pub(super) fn in_file(self, file: &str) -> TraceError {
         TraceError::Invalid { file: file.to_owned(), place: self.place, rule: self.rule }
     }
+}
+
+/// The start of a text from the file, which may be as long as the header.
+pub(super) fn short(text: &str) -> &str {
+    text.char_indices().nth(120).map_or(text, |(end, _)| &text[..end])
 }

@@ -14,7 +14,7 @@ use serde::{
 };
 
 use super::{
-    error::{Fault, Place, TraceError},
+    error::{Fault, Place, TraceError, short},
     store::Store,
 };
 
@@ -75,7 +75,10 @@ impl Header {
         }
         let Entries { metadata, tensors } = serde_json::from_slice(&text).map_err(|error| {
             let offset = LENGTH_BYTES + position(&text, error.line(), error.column());
-            invalid(Place::Byte(offset), format!("the header must be sound JSON: {error}"))
+            invalid(
+                Place::Byte(offset),
+                format!("the header must be sound JSON: {}", short(&error.to_string())),
+            )
         })?;
         let metadata = metadata.ok_or_else(|| {
             let rule = format!("the header must hold `{METADATA}` that says what the trace is");

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{
     Heads, Layer, Shape,
-    error::Fault,
+    error::{Fault, short},
     header::{Header, TensorEntry},
 };
 
@@ -130,8 +130,8 @@ fn extent(header: &Header, shape: &Shape, layer: u32, kind: Kind) -> Result<Exte
         Fault::tensor(&name, rule)
     })?;
     let precision = Precision::from_name(&entry.dtype).ok_or_else(|| {
-        let found: String = entry.dtype.chars().take(60).collect();
-        Fault::tensor(&name, format!("dtype must be F16 or F32 (found {found})"))
+        let rule = format!("dtype must be F16 or F32 (found {})", short(&entry.dtype));
+        Fault::tensor(&name, rule)
     })?;
     let dims = kind.dims(shape).map(u64::from);
     if entry.shape != dims {

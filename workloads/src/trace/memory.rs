@@ -33,7 +33,11 @@ impl MemoryTrace {
     fn check(&self) -> Result<(), Fault> {
         check_shape(&self.shape)?;
         if self.layers.len() != self.shape.layers as usize {
-            let rule = format!("must be {} (found {})", self.layers.len(), self.shape.layers);
+            let rule = format!(
+                "must be the number of layers given, {} (found {})",
+                self.layers.len(),
+                self.shape.layers
+            );
             return Err(Fault::metadata("num_layers", rule));
         }
         (0..)

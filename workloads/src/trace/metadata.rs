@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, str::FromStr};
 
-use super::{Shape, error::Fault};
+use super::{
+    Shape,
+    error::{Fault, short},
+};
 
 /// Value of the key `format`.
 const FORMAT: &str = "attention-trace";
@@ -184,7 +187,16 @@ pub(super) fn check_origin(origin: &Origin, shape: &Shape) -> Result<(), Fault> 
             "must be ascending and below model_num_layers".to_owned()
         })?;
     }
-    Ok(())
+    origin.notes.keys().try_for_each(|key| {
+        require(is_note(key), key, || {
+            format!("is not a note; keys of your own start with `{OWN_KEYS}`")
+        })
+    })
+}
+
+/// Whether a key only describes.
+fn is_note(key: &str) -> bool {
+    NOTES.contains(&key) || key.starts_with(OWN_KEYS)
 }
 
 fn require(holds: bool, key: &str, rule: impl FnOnce() -> String) -> Result<(), Fault> {
@@ -210,15 +222,10 @@ impl Fields<'_> {
 
     /// A misspelt key must not pass for one that is left out.
     fn refuse_unknown(&self) -> Result<(), Fault> {
-        let known = |key: &str| {
-            REQUIRED.contains(&key)
-                || OPTIONAL.contains(&key)
-                || NOTES.contains(&key)
-                || key.starts_with(OWN_KEYS)
-        };
+        let known = |key: &str| REQUIRED.contains(&key) || OPTIONAL.contains(&key) || is_note(key);
         match self.0.keys().find(|key| !known(key)) {
             Some(key) => Err(Fault::metadata(
-                short(key),
+                key,
                 format!(
                     "is not a key of {FORMAT} {VERSION}; keys of your own start with `{OWN_KEYS}`"
                 ),
@@ -248,8 +255,9 @@ impl Fields<'_> {
         what: &str,
     ) -> Result<Option<Vec<T>>, Fault> {
         let parse = |text| {
-            serde_json::from_str(text)
-                .map_err(|error| Fault::metadata(key, format!("must be {what}: {error}")))
+            serde_json::from_str(text).map_err(|error| {
+                Fault::metadata(key, format!("must be {what}: {}", short(&error.to_string())))
+            })
         };
         self.get(key).map(parse).transpose()
     }
@@ -270,13 +278,7 @@ impl Fields<'_> {
     }
 
     fn notes(&self) -> BTreeMap<String, String> {
-        let is_note = |key: &str| NOTES.contains(&key) || key.starts_with(OWN_KEYS);
         let kept = self.0.iter().filter(|(key, _)| is_note(key));
         kept.map(|(key, value)| (key.clone(), value.clone())).collect()
     }
-}
-
-/// The start of a text that may be as long as the header.
-fn short(text: &str) -> &str {
-    text.char_indices().nth(60).map_or(text, |(end, _)| &text[..end])
 }
