@@ -1,6 +1,9 @@
 //! Attention traces, fixed point, policies and plans.
 
+pub mod dense_f32;
 pub mod fixed;
 pub mod plan;
 pub mod quickselect;
+pub mod reference;
+pub mod statistics;
 pub mod trace;

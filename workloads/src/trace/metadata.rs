@@ -39,7 +39,7 @@ const NOTES: [&str; 3] = ["sampling", "f16_max_abs_prob_error", "f16_max_rel_out
 const OWN_KEYS: &str = "x_";
 
 /// Where a trace comes from. Nothing in it changes what is computed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Origin {
     /// What the model was doing.
     pub task: String,

@@ -22,6 +22,8 @@ mod write;
 
 use std::ops::Range;
 
+use serde::Serialize;
+
 pub use bundled::{BUNDLED, Bundled, DECODER, ENCODER, bundled};
 pub use error::{Place, TraceError};
 pub use file::TraceFile;
@@ -37,7 +39,7 @@ pub use write::write;
 pub const MAX_MAGNITUDE: f32 = 65504.0;
 
 /// What a trace says of itself.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Shape {
     /// Name of the model.
     pub model: String,
@@ -101,6 +103,14 @@ impl Shape {
     #[must_use]
     pub fn group(&self) -> u32 {
         self.heads / self.kv_heads
+    }
+
+    /// Bytes of one layer's Q, K and V in memory, as f32.
+    #[must_use]
+    pub fn layer_bytes(&self) -> u64 {
+        let vectors =
+            (u64::from(self.heads) + 2 * u64::from(self.kv_heads)) * u64::from(self.seq_len);
+        vectors * u64::from(self.head_dim) * size_of::<f32>() as u64
     }
 
     /// Keys that the query at position `token` sees in `layer`. Never empty.
