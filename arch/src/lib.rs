@@ -9,4 +9,4 @@ pub mod fault;
 pub mod reader;
 pub mod units;
 
-pub use accelerator::Accelerator;
+pub use accelerator::{Accelerator, LoadError, load};

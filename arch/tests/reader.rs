@@ -49,9 +49,9 @@ tamis_arch::parameters! {
 const GOOD: &str = r#"
 [bank]
 rows = 16
-size = 0x400
+size_bytes = 0x400
 latency = 7
-clock = 1_000
+clock_mhz = 1_000
 order = "round-robin"
 present = true
 volts = 1
@@ -94,7 +94,7 @@ fn a_good_text_gives_the_value() {
 #[test]
 fn what_is_written_reads_back() {
     let bank = read(GOOD, &[]).expect("the text is good");
-    let table = bank.write().into_iter().map(|(field, value)| (field.name.to_string(), value));
+    let table = bank.write().into_iter().map(|(field, value)| (field.name, value));
     let text = format!("[bank]\n{}", table.collect::<toml::Table>());
     assert_eq!(read(&text, &[]).expect("what was written is good"), bank);
 }
@@ -104,8 +104,8 @@ fn a_declaration_gives_the_table_of_its_parameters() {
     let fields = Bank::fields();
     assert_eq!(Bank::PURPOSE, "A bank.");
     assert_eq!(
-        (fields[1].name, fields[1].doc, fields[1].unit),
-        ("size", "Bytes of a row.", "bytes")
+        (fields[1].name.as_str(), fields[1].doc, fields[1].unit),
+        ("size_bytes", "Bytes of a row.", "bytes")
     );
     assert_eq!(fields[0].rule.to_string(), "a power of two, 1 to 64");
 }
@@ -115,9 +115,9 @@ fn every_fault_is_reported_with_its_place_and_rule() {
     let text = r#"
 [bank]
 rows = 12
-size = -1
+size_bytes = -1
 latensy = 7
-clock = "fast"
+clock_mhz = "fast"
 order = "round-robbin"
 present = 1
 volts = nan
@@ -135,18 +135,18 @@ weights = [1, 20, 3, "x"]
       --> edge.toml:3:8
        | rows = 12
        |        ^^
-    error: `bank.size` must be 32 to 4096 bytes (found -1)
-      --> edge.toml:4:8
-       | size = -1
-       |        ^^
+    error: `bank.size_bytes` must be 32 to 4096 bytes (found -1)
+      --> edge.toml:4:14
+       | size_bytes = -1
+       |              ^^
     error: `bank.latensy` is not known; did you mean `latency`?
       --> edge.toml:5:1
        | latensy = 7
        | ^^^^^^^
-    error: `bank.clock` must be an integer, 1 to 5000 MHz (found "fast")
-      --> edge.toml:6:9
-       | clock = "fast"
-       |         ^^^^^^
+    error: `bank.clock_mhz` must be an integer, 1 to 5000 MHz (found "fast")
+      --> edge.toml:6:13
+       | clock_mhz = "fast"
+       |             ^^^^^^
     error: `bank.order` must be one of "oldest", "round-robin" (found "round-robbin"); did you mean "round-robin"?
       --> edge.toml:7:9
        | order = "round-robbin"
@@ -196,15 +196,15 @@ fn a_section_that_is_missing_or_no_section_is_one_fault() {
 
 #[test]
 fn every_fault_of_syntax_is_reported() {
-    insta::assert_snapshot!(faults_of("[bank]\nrows = 3\nrows = 4\nsize = many\n", &[]), @"
+    insta::assert_snapshot!(faults_of("[bank]\nrows = 3\nrows = 4\nsize_bytes = many\n", &[]), @"
     error: this is not TOML: duplicate key
       --> edge.toml:3:1
        | rows = 4
        | ^^^^
     error: this is not TOML: string values must be quoted, expected literal string
-      --> edge.toml:4:8
-       | size = many
-       |        ^^^^
+      --> edge.toml:4:14
+       | size_bytes = many
+       |              ^^^^
     ");
 }
 
@@ -231,7 +231,7 @@ fn what_a_file_leaves_out_is_its_bases() {
 #[test]
 fn a_fault_of_a_base_is_shown_in_the_base() {
     let base = GOOD.replace("latency = 7\n", "").replace("rows = 16", "rows = 15");
-    let text = "extends = 'base.toml'\n[bank]\nsize = 1\n";
+    let text = "extends = 'base.toml'\n[bank]\nsize_bytes = 1\n";
     insta::assert_snapshot!(faults_of(text, &[("base.toml", &base)]), @"
     error: `bank.latency` is missing
       --> base.toml:2:1
@@ -241,10 +241,10 @@ fn a_fault_of_a_base_is_shown_in_the_base() {
       --> base.toml:3:8
        | rows = 15
        |        ^^
-    error: `bank.size` must be 32 to 4096 bytes (found 1)
-      --> edge.toml:3:8
-       | size = 1
-       |        ^
+    error: `bank.size_bytes` must be 32 to 4096 bytes (found 1)
+      --> edge.toml:3:14
+       | size_bytes = 1
+       |              ^
     ");
 }
 

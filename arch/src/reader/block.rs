@@ -25,8 +25,8 @@ pub trait Block: Sized {
 /// One parameter, for people and for tools.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Field {
-    /// Key in the file.
-    pub name: &'static str,
+    /// Key in the file: the name of the field, and its unit where it has one.
+    pub name: String,
     /// What it means, in Markdown.
     pub doc: &'static str,
     /// Its unit; empty for plain numbers, flags and names.
@@ -81,7 +81,7 @@ macro_rules! parameters {
             fn fields() -> Vec<$crate::reader::Field> {
                 use $crate::reader::Parameter;
                 vec![$($crate::reader::Field {
-                    name: stringify!($field),
+                    name: format!("{}{}", stringify!($field), <$type>::SUFFIX),
                     doc: concat!($($doc),+).trim_ascii(),
                     unit: <$type>::UNIT,
                     kind: <$type>::kind(),
@@ -90,8 +90,11 @@ macro_rules! parameters {
             }
 
             fn read(mut section: $crate::reader::Section<'_, '_>) -> Option<Self> {
-                $(let $field =
-                    section.get(stringify!($field), $crate::parameters!(@rule $($rule)?));)+
+                use $crate::reader::Parameter;
+                $(let $field = section.get(
+                    &format!("{}{}", stringify!($field), <$type>::SUFFIX),
+                    $crate::parameters!(@rule $($rule)?),
+                );)+
                 section.finish();
                 Some(Self { $($field: $field?),+ })
             }

@@ -20,6 +20,10 @@ pub trait Parameter: Sized {
     /// Its unit, as people write it; empty for plain numbers.
     const UNIT: &'static str = "";
 
+    /// What a key of a block ends in, so that nobody takes a number for another unit. Times are in
+    /// cycles throughout and have none.
+    const SUFFIX: &'static str = "";
+
     /// What sort of value it is.
     fn kind() -> Kind;
 
@@ -127,9 +131,10 @@ fn listed(names: &[&str]) -> String {
 
 /// Integers, and units that count.
 macro_rules! integers {
-    ($($type:ty, $unit:literal, $from:expr, $to:expr;)+) => {$(
+    ($($type:ty, $unit:literal, $suffix:literal, $from:expr, $to:expr;)+) => {$(
         impl Parameter for $type {
             const UNIT: &'static str = $unit;
+            const SUFFIX: &'static str = $suffix;
 
             fn kind() -> Kind {
                 Kind::Integer
@@ -153,12 +158,14 @@ macro_rules! integers {
 }
 
 integers! {
-    u32, "", |integer| Self::try_from(integer).ok(), |value: &Self| u64::from(*value);
-    u64, "", Some, |value: &Self| *value;
-    Bits, "bits", |integer| u32::try_from(integer).ok().map(Self), |value: &Self| u64::from(value.0);
-    Bytes, "bytes", |integer| Some(Self(integer)), |value: &Self| value.0;
-    Cycles, "cycles", |integer| Some(Self(integer)), |value: &Self| value.0;
-    Megahertz, "MHz", |integer| NonZeroU64::new(integer).map(Self), |value: &Self| value.0.get();
+    u32, "", "", |integer| Self::try_from(integer).ok(), |value: &Self| u64::from(*value);
+    u64, "", "", Some, |value: &Self| *value;
+    Bits, "bits", "_bits",
+        |integer| u32::try_from(integer).ok().map(Self), |value: &Self| u64::from(value.0);
+    Bytes, "bytes", "_bytes", |integer| Some(Self(integer)), |value: &Self| value.0;
+    Cycles, "cycles", "", |integer| Some(Self(integer)), |value: &Self| value.0;
+    Megahertz, "MHz", "_mhz",
+        |integer| NonZeroU64::new(integer).map(Self), |value: &Self| value.0.get();
 }
 
 impl Parameter for bool {
@@ -229,6 +236,7 @@ impl Parameter for String {
 
 impl<T: Parameter> Parameter for Vec<T> {
     const UNIT: &'static str = T::UNIT;
+    const SUFFIX: &'static str = T::SUFFIX;
 
     fn kind() -> Kind {
         Kind::List(Box::new(T::kind()))
