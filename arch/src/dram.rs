@@ -1,16 +1,135 @@
-//! The DRAM of a machine: a standard, how many channels, and how it is driven.
+//! The DRAM of a machine: a standard, how many channels there are, and how a controller drives them.
+//!
+//! A [`Standard`] is data: organisation, command buses, timing parameters, a table of timing
+//! [`Constraint`]s, currents. `arch/presets/dram/*.toml` holds those that Tamis knows, each value with its
+//! source. The crate `tamis-dram` interprets it.
+
+mod command;
+mod mapping;
+mod raw;
+mod standard;
 
 use serde::Serialize;
+
+pub use command::{Buses, Command, Level, Target};
+pub use mapping::{Field, MappingError, MappingPreset, MappingSpec, Segment};
+pub use raw::StandardError;
+pub use standard::{Constraint, Organisation, Power, Standard, Timing};
 
 use crate::units::{Bytes, Megahertz};
 
 /// The memory system, checked.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Dram {
-    /// Channels; each is independent.
+    /// Channels; each is independent. A power of two.
     pub channels: u32,
-    /// Command clock.
+    /// Command clock: the standard's.
     pub clock: Megahertz,
-    /// What one access moves.
+    /// What one access moves: the standard's.
     pub transaction: Bytes,
+    /// What the chips are.
+    pub standard: Standard,
+    /// Which address bit is what.
+    pub mapping: MappingSpec,
+    /// How each channel is driven.
+    pub controller: Controller,
+}
+
+/// How a channel is driven.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Controller {
+    /// Reads that wait for their row to be opened, or for their turn in an open one; at least 1.
+    pub read_queue: u32,
+    /// Writes that wait; at least 1.
+    pub write_queue: u32,
+    /// Writes are served from when more than this share of the write queue is filled, in percent.
+    pub write_high_percent: u32,
+    /// Reads are served again from when less than this share is filled, in percent.
+    pub write_low_percent: u32,
+    /// How rows are kept alive.
+    pub refresh: Refresh,
+    /// Whether the pseudo-channels of a channel share its command buses.
+    pub command_bus: Sharing,
+    /// Which of the requests that could be served is.
+    pub scheduler: Scheduler,
+    /// When a row is closed.
+    pub page: PagePolicy,
+}
+
+/// How rows are kept alive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Refresh {
+    /// Never: for comparisons.
+    None,
+    /// Every tREFI, all banks of a pseudo-channel together.
+    AllBank,
+    /// Every tREFIpb, one bank after the other.
+    PerBank,
+}
+
+/// Whether the pseudo-channels of a channel share its command buses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sharing {
+    /// One set of buses, as in the standards.
+    Shared,
+    /// Each pseudo-channel has its own, as some simulators model it.
+    Split,
+}
+
+/// Which of the requests that could be served is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scheduler {
+    /// The oldest of those whose next command is legal now.
+    FrFcfs,
+}
+
+/// When a row is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PagePolicy {
+    /// When another row of its bank is asked for, or for a refresh.
+    Open,
+}
+
+impl Controller {
+    /// 32 reads, 32 writes, all-bank refresh, shared buses, open-page FR-FCFS.
+    #[must_use]
+    pub fn usual() -> Self {
+        Self {
+            read_queue: 32,
+            write_queue: 32,
+            write_high_percent: 80,
+            write_low_percent: 20,
+            refresh: Refresh::AllBank,
+            command_bus: Sharing::Shared,
+            scheduler: Scheduler::FrFcfs,
+            page: PagePolicy::Open,
+        }
+    }
+}
+
+impl Dram {
+    /// A memory of `channels` channels of a standard.
+    ///
+    /// # Errors
+    /// When the mapping does not name every address bit once.
+    pub fn new(
+        standard: Standard,
+        channels: u32,
+        mapping: &str,
+        controller: Controller,
+    ) -> Result<Self, MappingError> {
+        let mapping = MappingSpec::parse(mapping, channels, &standard.organisation)?;
+        Ok(Self {
+            channels,
+            clock: standard.clock,
+            transaction: standard.organisation.transaction,
+            standard,
+            mapping,
+            controller,
+        })
+    }
 }

@@ -1,0 +1,139 @@
+//! What a DRAM standard says, as values.
+
+use serde::Serialize;
+
+use super::{Buses, Command, Level};
+use crate::units::{Bytes, Megahertz};
+
+/// A DRAM standard at one speed and density, checked.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Standard {
+    /// What files call it.
+    pub name: String,
+    /// A sentence on what it is.
+    pub description: String,
+    /// Command clock.
+    pub clock: Megahertz,
+    /// Command buses.
+    pub buses: Buses,
+    /// What a channel consists of.
+    pub organisation: Organisation,
+    /// Clocks that each command holds its bus, by [`Command::index`].
+    pub occupancy: [u32; Command::COUNT],
+    /// What is not a constraint between two commands.
+    pub timing: Timing,
+    /// Every constraint between two commands.
+    pub constraints: Vec<Constraint>,
+    /// Currents, voltage, interface.
+    pub power: Power,
+}
+
+/// What a channel consists of. All counts are powers of two.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Organisation {
+    /// Pseudo-channels (or ranks) of a channel.
+    pub pseudo_channels: u32,
+    /// Bank groups of a pseudo-channel.
+    pub bank_groups: u32,
+    /// Banks of a bank group.
+    pub banks: u32,
+    /// Rows of a bank.
+    pub rows: u32,
+    /// Transactions of a row.
+    pub columns: u32,
+    /// What one column command moves.
+    pub transaction: Bytes,
+}
+
+impl Organisation {
+    /// Banks of a channel.
+    #[must_use]
+    pub fn banks_per_channel(&self) -> u32 {
+        self.pseudo_channels * self.bank_groups * self.banks
+    }
+
+    /// Capacity of a channel.
+    #[must_use]
+    pub fn channel_capacity(&self) -> Bytes {
+        let rows = u64::from(self.banks_per_channel()) * u64::from(self.rows);
+        self.transaction * (rows * u64::from(self.columns))
+    }
+}
+
+/// Spans that are not constraints between two commands, in command clocks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Timing {
+    /// A transaction on the data bus (BL / 2 for two beats a clock).
+    pub burst: u32,
+    /// RD to the first beat.
+    pub read_latency: u32,
+    /// WR to the first beat.
+    pub write_latency: u32,
+    /// ACT to PRE: how long a row draws the current of an open one, at least.
+    pub row_open: u32,
+    /// ACT to ACT of a bank.
+    pub row_cycle: u32,
+    /// PRE to ACT.
+    pub row_close: u32,
+    /// Between refreshes of all banks.
+    pub refresh_interval: u32,
+    /// Length of a refresh of all banks.
+    pub refresh: u32,
+    /// Between refreshes of one bank.
+    pub bank_refresh_interval: u32,
+    /// Length of a refresh of one bank.
+    pub bank_refresh: u32,
+}
+
+/// A rule between two commands: at `level`, `to` no earlier than `clocks` after `from`.
+///
+/// As standards count: from the last clock of one command on its bus to the last clock of the other.
+/// [`Standard::spacing`] gives the distance of their first clocks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Constraint {
+    /// Its name in the standard, for explanations (`tFAW`).
+    pub name: String,
+    /// Between commands to the same what.
+    pub level: Level,
+    /// The command before.
+    pub from: Command,
+    /// The command after.
+    pub to: Command,
+    /// The distance.
+    pub clocks: u32,
+    /// It runs from the `window`-th `from` back; 1: the last one.
+    pub window: u32,
+}
+
+/// Currents in milliampere and the voltage of one pseudo-channel, and energy of its interface.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Power {
+    /// Supply.
+    pub volts: f64,
+    /// Activate and precharge, every `row_cycle` (IDD0).
+    pub activate_ma: f64,
+    /// Standby, all banks closed (IDD2N).
+    pub precharged_ma: f64,
+    /// Standby, a bank open (IDD3N).
+    pub open_ma: f64,
+    /// Reads without a gap (IDD4R).
+    pub read_ma: f64,
+    /// Writes without a gap (IDD4W).
+    pub write_ma: f64,
+    /// During a refresh of all banks (IDD5B).
+    pub refresh_ma: f64,
+    /// During a refresh of one bank.
+    pub refresh_bank_ma: f64,
+    /// Drivers, wires and receivers.
+    pub interface_pj_per_bit: f64,
+}
+
+impl Standard {
+    /// Distance of the first clocks of two commands that a constraint asks for; 0 where it asks for none.
+    #[must_use]
+    pub fn spacing(&self, rule: &Constraint) -> u32 {
+        let from = self.occupancy[rule.from.index()];
+        let to = self.occupancy[rule.to.index()];
+        (rule.clocks + from).saturating_sub(to)
+    }
+}

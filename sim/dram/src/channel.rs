@@ -1,0 +1,265 @@
+//! One channel: its queues, its controller, its banks.
+
+mod refresh;
+mod slots;
+mod state;
+
+use tamis_arch::dram::{Buses, Command, Dram};
+
+use self::{refresh::Refresher, slots::Bus, state::Banks};
+use crate::{
+    Completion, Full, Kind, Location, Request, Stats, Tick, Ticks,
+    inflight::Inflight,
+    queue::{Entry, Queues},
+    timing::{Timing, tick_of},
+};
+
+/// Later than any tick.
+const NEVER: u64 = u64::MAX;
+
+/// One channel of a memory, with its controller.
+///
+/// Time is in ticks of the command clock. A request pushed at `t` takes part in decisions from `t + 1` on,
+/// like one that arrives through a register; so it does not matter whether the channel is advanced to `t`
+/// before or after the push. How far it is advanced at once changes nothing.
+#[derive(Clone, Debug)]
+pub struct Channel {
+    timing: Timing,
+    queues: Queues,
+    banks: Banks,
+    refresher: Refresher,
+    buses: Vec<Bus>,
+    inflight: Inflight,
+    fixed: Fixed,
+    /// Writes are being drained.
+    writing: bool,
+    /// Everything up to this tick has been decided.
+    now: u64,
+    /// Requests taken so far.
+    arrivals: u64,
+    stats: Stats,
+}
+
+/// What of the description the controller looks at all the time.
+#[derive(Clone, Copy, Debug)]
+struct Fixed {
+    groups: u32,
+    banks: u32,
+    burst: u64,
+    read_ticks: u64,
+    write_ticks: u64,
+    transaction: u64,
+    /// Writes are drained from when more than this many hundredths of entries wait ...
+    write_high: u64,
+    /// ... until fewer than this many.
+    write_low: u64,
+    single_bus: bool,
+}
+
+impl Channel {
+    /// A channel at reset: queues empty, all banks closed.
+    ///
+    /// # Panics
+    /// When the description was not checked: more than 64 banks, or queues without entries.
+    #[must_use]
+    pub fn new(dram: &Dram) -> Self {
+        let organisation = &dram.standard.organisation;
+        let count = organisation.banks_per_channel();
+        assert!(count <= 64, "a checked description has at most 64 banks a channel");
+        let banks = usize::try_from(count).expect("64 fits");
+        let controller = &dram.controller;
+        let spans = &dram.standard.timing;
+        let writes = u64::from(controller.write_queue);
+        let refresher = Refresher::new(dram);
+        Self {
+            timing: Timing::new(dram),
+            queues: Queues::new(controller.read_queue, controller.write_queue, banks),
+            banks: Banks::new(dram),
+            buses: Bus::of(dram),
+            refresher,
+            inflight: Inflight::default(),
+            fixed: Fixed {
+                groups: organisation.bank_groups,
+                banks: organisation.banks,
+                burst: u64::from(spans.burst),
+                read_ticks: u64::from(spans.read_latency + spans.burst),
+                write_ticks: u64::from(spans.write_latency + spans.burst),
+                transaction: organisation.transaction.0,
+                write_high: writes * u64::from(controller.write_high_percent),
+                write_low: writes * u64::from(controller.write_low_percent),
+                single_bus: dram.standard.buses == Buses::Single,
+            },
+            writing: false,
+            now: 0,
+            arrivals: 0,
+            stats: Stats::default(),
+        }
+    }
+
+    /// Whether a request of this kind would be taken, as of the tick advanced to.
+    #[must_use]
+    pub fn can_push(&self, kind: Kind) -> bool {
+        !self.queues.of(kind).is_full()
+    }
+
+    /// Offers a request at `now`.
+    ///
+    /// A read of a transaction whose write still waits is answered from it, and a write to such a
+    /// transaction joins it: both are done at the next tick and take no entry. Otherwise reads may overtake
+    /// writes and the reverse: the model holds no data, and ordering is the business of whoever sends them.
+    ///
+    /// # Errors
+    /// [`Full`] when the queue has no entry left; nothing has changed then.
+    ///
+    /// # Panics
+    /// When `now` is before a tick already advanced to.
+    pub fn push(&mut self, now: Tick, request: Request) -> Result<(), Full> {
+        assert!(now.0 >= self.now, "a request cannot arrive in the past");
+        self.decide(now.0);
+        let bank = self.bank_of(&request.location);
+        let Location { row, column, .. } = request.location;
+        if self.write_waits(bank, row, column) {
+            match request.kind {
+                Kind::Read => {
+                    self.stats.forwarded += 1;
+                    self.stats.read_latency.add(Ticks(1));
+                }
+                Kind::Write => self.stats.coalesced += 1,
+            }
+            self.inflight.early(Completion { at: Tick(now.0 + 1), id: request.id });
+            return Ok(());
+        }
+        if self.queues.of(request.kind).is_full() {
+            return Err(Full);
+        }
+        self.arrivals += 1;
+        let entry = Entry::new(request.id, self.arrivals, now.0, row, column);
+        self.queues.of_mut(request.kind).push(bank, entry, self.banks.row(bank));
+        self.expect(request.kind, bank, row, now.0 + 1);
+        Ok(())
+    }
+
+    /// When to look again: nothing completes, and no full queue gets an entry free, before this tick. `None`
+    /// when nothing is under way.
+    #[must_use]
+    pub fn next_event(&self) -> Option<Tick> {
+        let idle = self.queues.of(Kind::Read).len() == 0
+            && self.queues.of(Kind::Write).len() == 0
+            && self.banks.active() == 0;
+        let decision = if idle {
+            NEVER
+        } else {
+            let next = self.next_decision().max(self.now + 1);
+            let full = !self.can_push(Kind::Read) || !self.can_push(Kind::Write);
+            if full { next } else { next + self.fixed.read_ticks.min(self.fixed.write_ticks) }
+        };
+        let next = self.inflight.next().map_or(decision, |at| at.0.min(decision));
+        (next < NEVER).then_some(Tick(next))
+    }
+
+    /// Lets time pass up to and including `to`; appends what has completed by then, in order of time.
+    pub fn advance(&mut self, to: Tick, done: &mut Vec<Completion>) {
+        self.decide(to.0);
+        self.inflight.deliver(to, done);
+    }
+
+    /// What happened up to the tick advanced to.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let mut stats = self.stats.clone();
+        stats.channel_ticks = Ticks(self.now);
+        stats.pseudo_ticks = self.banks.residency(self.now);
+        stats
+    }
+
+    /// Takes all decisions up to and including `to`.
+    fn decide(&mut self, to: u64) {
+        loop {
+            let next = self.next_decision();
+            if next > to {
+                break;
+            }
+            self.step(next);
+        }
+        self.now = self.now.max(to);
+    }
+
+    /// No command issues before this tick.
+    fn next_decision(&self) -> u64 {
+        self.buses.iter().map(Bus::next).fold(self.refresher.next(), u64::min)
+    }
+
+    fn step(&mut self, now: u64) {
+        if self.refresher.raise(now, &mut self.buses) {
+            self.buses.iter_mut().for_each(|bus| bus.look_at_rows(now));
+        }
+        for bus in 0..self.buses.len() {
+            self.set_mode(bus, now);
+            let issued = self.column_slot(bus, now);
+            self.set_mode(bus, now);
+            if !(issued && self.fixed.single_bus) {
+                self.row_slot(bus, now);
+            }
+        }
+    }
+
+    /// Turns to writes when many wait or no read does, and back when few wait and a read does. While a
+    /// refresh waits nothing turns.
+    fn set_mode(&mut self, bus: usize, now: u64) {
+        if self.mode() != self.writing && self.buses[bus].due.is_empty() {
+            self.writing = !self.writing;
+            self.buses.iter_mut().for_each(|bus| bus.look_at_all(now));
+        }
+    }
+
+    /// Whether writes should be drained, given what waits.
+    fn mode(&self) -> bool {
+        let reads = self.queues.of(Kind::Read).len();
+        let writes = 100 * u64::try_from(self.queues.of(Kind::Write).len()).expect("a small count");
+        if self.writing {
+            writes >= self.fixed.write_low || reads == 0
+        } else {
+            writes > self.fixed.write_high || reads == 0
+        }
+    }
+
+    /// The kind that is being served.
+    fn served(&self) -> Kind {
+        if self.writing { Kind::Write } else { Kind::Read }
+    }
+
+    /// A request for `row` of `bank` has come: when could a command issue for it?
+    fn expect(&mut self, kind: Kind, bank: usize, row: u32, from: u64) {
+        if self.writing != self.mode() {
+            self.buses.iter_mut().for_each(|bus| bus.look_at_all(from));
+        } else if kind == self.served() {
+            let command = match self.banks.row(bank) {
+                Some(open) if open == row => column_command(kind),
+                Some(_) => Command::Precharge,
+                None => Command::Activate,
+            };
+            let bus = &mut self.buses[self.banks.bus(bank)];
+            bus.look(command, from.max(tick_of(self.timing.ready(command, bank))));
+        }
+    }
+
+    fn write_waits(&self, bank: usize, row: u32, column: u32) -> bool {
+        self.queues.of(Kind::Write).holds(bank, row, column)
+            || self
+                .banks
+                .active_write(bank)
+                .is_some_and(|write| (write.row, write.column) == (row, column))
+    }
+
+    fn bank_of(&self, location: &Location) -> usize {
+        let group = location.pseudo * self.fixed.groups + location.group;
+        usize::try_from(group * self.fixed.banks + location.bank).expect("64 fits")
+    }
+}
+
+fn column_command(kind: Kind) -> Command {
+    match kind {
+        Kind::Read => Command::Read,
+        Kind::Write => Command::Write,
+    }
+}

@@ -1,0 +1,144 @@
+//! What the banks are doing: open rows, requests whose row was opened for them, time spent in each state.
+
+use tamis_arch::dram::{Dram, Sharing};
+
+use crate::{Kind, Ticks, queue::Entry, stats::Residency};
+
+/// The banks of a channel.
+#[derive(Clone, Debug)]
+pub(super) struct Banks {
+    per_pseudo: usize,
+    split: bool,
+    rows: Vec<u32>,
+    /// Banks that have a row open.
+    open: u64,
+    /// Banks with a request whose row was opened for it and that has not had its column command, by kind.
+    active: [u64; 2],
+    entries: Vec<Entry>,
+    /// Age of that request, by bank.
+    pub(super) ages: Vec<u64>,
+    accounts: Vec<Account>,
+    refresh: u64,
+}
+
+/// Time that a pseudo-channel spent in each state.
+#[derive(Clone, Copy, Debug, Default)]
+struct Account {
+    spent: Residency,
+    since: u64,
+    /// A refresh runs up to this tick.
+    refresh_until: u64,
+}
+
+impl Account {
+    /// Charges the time up to `now` to the states since the last change.
+    fn charge(&mut self, now: u64, open: bool) {
+        let refreshed = self.refresh_until.clamp(self.since, now);
+        self.spent.refreshing += Ticks(refreshed - self.since);
+        let rest = Ticks(now - refreshed);
+        if open {
+            self.spent.open += rest;
+        } else {
+            self.spent.closed += rest;
+        }
+        self.since = now;
+    }
+}
+
+impl Banks {
+    pub(super) fn new(dram: &Dram) -> Self {
+        let organisation = &dram.standard.organisation;
+        let count = |n: u32| usize::try_from(n).expect("a count of banks fits memory");
+        let banks = count(organisation.banks_per_channel());
+        let pseudos = count(organisation.pseudo_channels);
+        Self {
+            per_pseudo: banks / pseudos,
+            split: dram.controller.command_bus == Sharing::Split,
+            rows: vec![0; banks],
+            open: 0,
+            active: [0; 2],
+            entries: vec![Entry::new(0, 0, 0, 0, 0); banks],
+            ages: vec![0; banks],
+            accounts: vec![Account::default(); pseudos],
+            refresh: u64::from(dram.standard.timing.refresh),
+        }
+    }
+
+    /// The open row of a bank.
+    pub(super) fn row(&self, bank: usize) -> Option<u32> {
+        (self.open & (1 << bank) != 0).then(|| self.rows[bank])
+    }
+
+    /// The command bus of a bank.
+    pub(super) fn bus(&self, bank: usize) -> usize {
+        if self.split { bank / self.per_pseudo } else { 0 }
+    }
+
+    pub(super) fn open(&self) -> u64 {
+        self.open
+    }
+
+    pub(super) fn active(&self) -> u64 {
+        self.active[0] | self.active[1]
+    }
+
+    pub(super) fn active_of(&self, kind: Kind) -> u64 {
+        self.active[kind.index()]
+    }
+
+    /// The write whose row was opened for it and that has not issued.
+    pub(super) fn active_write(&self, bank: usize) -> Option<&Entry> {
+        (self.active_of(Kind::Write) & (1 << bank) != 0).then(|| &self.entries[bank])
+    }
+
+    /// Banks of a pseudo-channel.
+    pub(super) fn of_pseudo(&self, pseudo: usize) -> u64 {
+        (u64::MAX >> (64 - self.per_pseudo)) << (pseudo * self.per_pseudo)
+    }
+
+    pub(super) fn first_of_pseudo(&self, pseudo: usize) -> usize {
+        pseudo * self.per_pseudo
+    }
+
+    /// The row of a request opens for it.
+    pub(super) fn activate(&mut self, bank: usize, kind: Kind, entry: Entry, now: u64) {
+        self.charge(bank / self.per_pseudo, now);
+        self.rows[bank] = entry.row;
+        self.open |= 1 << bank;
+        self.active[kind.index()] |= 1 << bank;
+        self.ages[bank] = entry.age;
+        self.entries[bank] = entry;
+    }
+
+    /// Takes the request that a row was opened for.
+    pub(super) fn take_active(&mut self, bank: usize, kind: Kind) -> Entry {
+        self.active[kind.index()] &= !(1 << bank);
+        self.entries[bank]
+    }
+
+    pub(super) fn close(&mut self, bank: usize, now: u64) {
+        self.charge(bank / self.per_pseudo, now);
+        self.open &= !(1 << bank);
+    }
+
+    pub(super) fn refresh_all(&mut self, pseudo: usize, now: u64) {
+        self.charge(pseudo, now);
+        self.accounts[pseudo].refresh_until = now + self.refresh;
+    }
+
+    fn charge(&mut self, pseudo: usize, now: u64) {
+        let open = self.open & self.of_pseudo(pseudo) != 0;
+        self.accounts[pseudo].charge(now, open);
+    }
+
+    /// Time spent in each state up to `now`, all pseudo-channels together.
+    pub(super) fn residency(&self, now: u64) -> Residency {
+        let mut total = Residency::default();
+        for (pseudo, account) in self.accounts.iter().enumerate() {
+            let mut account = *account;
+            account.charge(now, self.open & self.of_pseudo(pseudo) != 0);
+            total += account.spent;
+        }
+        total
+    }
+}

@@ -1,0 +1,141 @@
+//! Replays a list of requests into a memory, open loop: as fast as the queues take them.
+
+use std::collections::VecDeque;
+
+use tamis_arch::dram::Dram;
+
+use crate::{Channel, Completion, Kind, Mapping, Request, Stats, Tick};
+
+/// A request of any size, by byte address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// First byte.
+    pub address: u64,
+    /// Read or write.
+    pub kind: Kind,
+}
+
+/// Who waits for whom when a queue is full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Injection {
+    /// One list for the whole memory: its head blocks all channels.
+    InOrder,
+    /// A list for each channel, like a DMA engine for each.
+    PerChannel,
+}
+
+/// What a replay came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replay {
+    /// When the last beat of the last transaction was on a data bus; 0 without requests.
+    pub end: Tick,
+    /// All channels together, up to `end`.
+    pub stats: Stats,
+}
+
+/// Replays requests of `request_bytes` each, from reset: in every tick, as many transactions as the queues take.
+///
+/// A request becomes the transactions that hold its bytes, in order of address. Ids count transactions.
+///
+/// # Panics
+/// When `request_bytes` is 0.
+pub fn replay(
+    dram: &Dram,
+    accesses: impl IntoIterator<Item = Access>,
+    request_bytes: u64,
+    injection: Injection,
+) -> Replay {
+    assert!(request_bytes > 0, "a request moves at least a byte");
+    let mut player = Player::new(dram);
+    let requests = transactions(dram, accesses, request_bytes);
+    match injection {
+        Injection::InOrder => player.in_order(requests),
+        Injection::PerChannel => player.per_channel(requests),
+    }
+    player.finish()
+}
+
+fn transactions(
+    dram: &Dram,
+    accesses: impl IntoIterator<Item = Access>,
+    request_bytes: u64,
+) -> impl Iterator<Item = Request> {
+    let mapping = Mapping::new(dram);
+    let step = dram.transaction.0;
+    let pieces = accesses.into_iter().flat_map(move |access| {
+        let first = access.address / step;
+        let last = access.address.saturating_add(request_bytes - 1) / step;
+        (first..=last).map(move |transaction| (transaction * step, access.kind))
+    });
+    (0..).zip(pieces).map(move |(id, (address, kind))| {
+        let location = mapping.decode(address);
+        Request { id, location, kind }
+    })
+}
+
+struct Player {
+    channels: Vec<Channel>,
+    done: Vec<Completion>,
+    end: Tick,
+}
+
+impl Player {
+    fn new(dram: &Dram) -> Self {
+        let channels = (0..dram.channels).map(|_| Channel::new(dram)).collect();
+        Self { channels, done: Vec::new(), end: Tick::ZERO }
+    }
+
+    /// Offers one request to its channel at `now`, or as soon after as it is taken; says when that was.
+    fn offer(&mut self, mut now: Tick, request: Request) -> Tick {
+        let channel = usize::try_from(request.location.channel).expect("a channel fits memory");
+        loop {
+            self.advance(channel, now);
+            match self.channels[channel].push(now, request) {
+                Ok(()) => return now,
+                Err(_) => {
+                    let next = self.channels[channel].next_event();
+                    now = next.expect("a full queue has something to do");
+                }
+            }
+        }
+    }
+
+    fn in_order(&mut self, requests: impl Iterator<Item = Request>) {
+        let mut now = Tick::ZERO;
+        for request in requests {
+            now = self.offer(now, request);
+        }
+    }
+
+    fn per_channel(&mut self, requests: impl Iterator<Item = Request>) {
+        let mut lists = vec![VecDeque::new(); self.channels.len()];
+        for request in requests {
+            let channel = usize::try_from(request.location.channel).expect("it fits memory");
+            lists[channel].push_back(request);
+        }
+        for list in lists {
+            self.in_order(list.into_iter());
+        }
+    }
+
+    fn advance(&mut self, channel: usize, to: Tick) {
+        self.channels[channel].advance(to, &mut self.done);
+        for done in self.done.drain(..) {
+            self.end = self.end.max(done.at);
+        }
+    }
+
+    fn finish(mut self) -> Replay {
+        for channel in 0..self.channels.len() {
+            while let Some(next) = self.channels[channel].next_event() {
+                self.advance(channel, next);
+            }
+        }
+        let mut stats = Stats::default();
+        for channel in 0..self.channels.len() {
+            self.advance(channel, self.end);
+            stats += &self.channels[channel].stats();
+        }
+        Replay { end: self.end, stats }
+    }
+}

@@ -1,0 +1,198 @@
+//! What a channel counts: plain integers, priced and divided when a report is written.
+
+use std::ops::AddAssign;
+
+use serde::Serialize;
+use tamis_arch::{dram::Command, units::Bytes};
+
+use crate::Ticks;
+
+/// What happened in a channel, or, summed, in many.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Stats {
+    /// Ticks of all channels together.
+    pub channel_ticks: Ticks,
+    /// Commands, by [`Command::index`].
+    pub commands: [u64; Command::COUNT],
+    /// How requests found their row.
+    pub rows: Rows,
+    /// Reads answered by a write that waited.
+    pub forwarded: u64,
+    /// Writes that another write to the same place, still waiting, took in.
+    pub coalesced: u64,
+    /// Read over the data buses.
+    pub read_bytes: Bytes,
+    /// Written over the data buses.
+    pub written_bytes: Bytes,
+    /// Ticks of all pseudo-channels together.
+    pub pseudo_ticks: Residency,
+    /// Ticks that data buses of pseudo-channels moved data.
+    pub data_ticks: Ticks,
+    /// From arrival to last beat, of reads.
+    pub read_latency: Latencies,
+}
+
+/// How requests found their row.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Rows {
+    /// Open.
+    pub hits: u64,
+    /// The bank closed.
+    pub misses: u64,
+    /// Another row open.
+    pub conflicts: u64,
+}
+
+/// In which state pseudo-channels spent their time. Every tick is in exactly one field.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Residency {
+    /// All banks closed.
+    pub closed: Ticks,
+    /// A bank open.
+    pub open: Ticks,
+    /// Under a refresh of all banks.
+    pub refreshing: Ticks,
+}
+
+impl Residency {
+    /// All ticks.
+    #[must_use]
+    pub fn total(&self) -> Ticks {
+        self.closed + self.open + self.refreshing
+    }
+}
+
+/// A histogram of spans: exact below 16 ticks, in steps of a sixteenth of the power of two above.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Latencies {
+    counts: Vec<u64>,
+    total: u64,
+    sum: u64,
+    most: u64,
+}
+
+const STEPS_LOG2: u32 = 4;
+const STEPS: u64 = 1 << STEPS_LOG2;
+
+impl Latencies {
+    /// Counts one.
+    pub fn add(&mut self, ticks: Ticks) {
+        let bucket = bucket(ticks.0);
+        if bucket >= self.counts.len() {
+            self.counts.resize(bucket + 1, 0);
+        }
+        self.counts[bucket] += 1;
+        self.total += 1;
+        self.sum += ticks.0;
+        self.most = self.most.max(ticks.0);
+    }
+
+    /// How many were counted.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.total
+    }
+
+    /// The mean; `None` of nothing.
+    #[must_use]
+    pub fn mean(&self) -> Option<f64> {
+        (self.total > 0).then(|| self.sum as f64 / self.total as f64)
+    }
+
+    /// The longest; `None` of nothing.
+    #[must_use]
+    pub fn max(&self) -> Option<Ticks> {
+        (self.total > 0).then_some(Ticks(self.most))
+    }
+
+    /// A span that at least `percent` of a hundred do not exceed: the upper end of its step, so at most
+    /// a sixteenth too long. `None` of nothing.
+    #[must_use]
+    pub fn percentile(&self, percent: u32) -> Option<Ticks> {
+        let wanted = (self.total * u64::from(percent)).div_ceil(100).max(1);
+        let mut seen = 0;
+        for (bucket, count) in self.counts.iter().enumerate() {
+            seen += count;
+            if seen >= wanted {
+                return Some(Ticks(upper_end(bucket).min(self.most)));
+            }
+        }
+        None
+    }
+}
+
+fn bucket(ticks: u64) -> usize {
+    let bucket = if ticks < STEPS {
+        ticks
+    } else {
+        let octave = u64::from(ticks.ilog2() - STEPS_LOG2);
+        (octave << STEPS_LOG2) + (ticks >> octave)
+    };
+    usize::try_from(bucket).expect("a histogram has fewer than a thousand steps")
+}
+
+fn upper_end(bucket: usize) -> u64 {
+    let bucket = u64::try_from(bucket).expect("a histogram has fewer than a thousand steps");
+    if bucket < 2 * STEPS {
+        return bucket;
+    }
+    let octave = (bucket >> STEPS_LOG2) - 1;
+    let step = bucket - (octave << STEPS_LOG2);
+    ((step + 1) << octave) - 1
+}
+
+impl AddAssign for Residency {
+    fn add_assign(&mut self, other: Self) {
+        self.closed += other.closed;
+        self.open += other.open;
+        self.refreshing += other.refreshing;
+    }
+}
+
+impl AddAssign<&Self> for Latencies {
+    fn add_assign(&mut self, other: &Self) {
+        if self.counts.len() < other.counts.len() {
+            self.counts.resize(other.counts.len(), 0);
+        }
+        for (mine, theirs) in self.counts.iter_mut().zip(&other.counts) {
+            *mine += theirs;
+        }
+        self.total += other.total;
+        self.sum += other.sum;
+        self.most = self.most.max(other.most);
+    }
+}
+
+impl AddAssign<&Self> for Stats {
+    fn add_assign(&mut self, other: &Self) {
+        self.channel_ticks += other.channel_ticks;
+        for (mine, theirs) in self.commands.iter_mut().zip(&other.commands) {
+            *mine += theirs;
+        }
+        self.rows.hits += other.rows.hits;
+        self.rows.misses += other.rows.misses;
+        self.rows.conflicts += other.rows.conflicts;
+        self.forwarded += other.forwarded;
+        self.coalesced += other.coalesced;
+        self.read_bytes += other.read_bytes;
+        self.written_bytes += other.written_bytes;
+        self.pseudo_ticks += other.pseudo_ticks;
+        self.data_ticks += other.data_ticks;
+        self.read_latency += &other.read_latency;
+    }
+}
+
+impl Stats {
+    /// How often a command was issued.
+    #[must_use]
+    pub fn count(&self, command: Command) -> u64 {
+        self.commands[command.index()]
+    }
+
+    /// Share of requests that found their row open; `None` when there was none.
+    #[must_use]
+    pub fn hit_rate(&self) -> Option<f64> {
+        let all = self.rows.hits + self.rows.misses + self.rows.conflicts;
+        (all > 0).then(|| self.rows.hits as f64 / all as f64)
+    }
+}
