@@ -3,10 +3,10 @@
 use tamis_dram::{Access, Kind};
 
 /// The generator of Steele, Lea and Flood (2014).
-pub struct SplitMix64(pub u64);
+pub(crate) struct SplitMix64(pub(crate) u64);
 
 impl SplitMix64 {
-    pub fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let z = self.0;
         let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -18,7 +18,7 @@ impl SplitMix64 {
 const REQUESTS: u64 = 65_536;
 
 /// A trace of `tests/reference/dram/README.md` by name.
-pub fn trace(name: &str) -> Vec<Access> {
+pub(crate) fn trace(name: &str) -> Vec<Access> {
     if let Some(plain) = name.strip_suffix("_w3") {
         let mut accesses = trace(plain);
         accesses.iter_mut().skip(2).step_by(3).for_each(|access| access.kind = Kind::Write);
