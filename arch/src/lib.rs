@@ -2,6 +2,7 @@
 //! baseline devices.
 
 pub mod accelerator;
+pub mod area;
 pub mod blocks;
 pub mod dram;
 pub mod energy;

@@ -1,4 +1,4 @@
-//! What blocks count, and what one event costs.
+//! What blocks count.
 
 use serde::Serialize;
 
