@@ -6,17 +6,20 @@
 
 mod command;
 mod mapping;
-mod raw;
+mod read;
 mod standard;
 
 use serde::Serialize;
 
 pub use command::{Buses, Command, Level, Target};
 pub use mapping::{Field, MappingError, MappingPreset, MappingSpec, Segment};
-pub use raw::StandardError;
+pub use read::{STANDARDS, UnknownStandard, standard_source};
 pub use standard::{Constraint, Organisation, Power, Standard, Timing};
 
-use crate::units::{Bytes, Megahertz};
+use crate::{
+    choices,
+    units::{Bytes, Megahertz},
+};
 
 /// The memory system, checked.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -27,6 +30,8 @@ pub struct Dram {
     pub clock: Megahertz,
     /// What one access moves: the standard's.
     pub transaction: Bytes,
+    /// The standard as the machine file names it.
+    pub standard_name: String,
     /// What the chips are.
     pub standard: Standard,
     /// Which address bit is what.
@@ -56,42 +61,36 @@ pub struct Controller {
     pub page: PagePolicy,
 }
 
-/// How rows are kept alive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Refresh {
-    /// Never: for comparisons.
-    None,
-    /// Every tREFI, all banks of a pseudo-channel together.
-    AllBank,
-    /// Every tREFIpb, one bank after the other.
-    PerBank,
-}
+choices! {
+    /// How rows are kept alive.
+    pub enum Refresh {
+        /// Never: for comparisons.
+        None = "none",
+        /// Every tREFI, all banks of a pseudo-channel together.
+        AllBank = "all-bank",
+        /// Every tREFIpb, one bank after the other.
+        PerBank = "per-bank",
+    }
 
-/// Whether the pseudo-channels of a channel share its command buses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Sharing {
-    /// One set of buses, as in the standards.
-    Shared,
-    /// Each pseudo-channel has its own, as some simulators model it.
-    Split,
-}
+    /// Whether the pseudo-channels of a channel share its command buses.
+    pub enum Sharing {
+        /// One set of buses, as in the standards.
+        Shared = "shared",
+        /// Each pseudo-channel has its own, as some simulators model it.
+        Split = "split",
+    }
 
-/// Which of the requests that could be served is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Scheduler {
-    /// The oldest of those whose next command is legal now.
-    FrFcfs,
-}
+    /// Which of the requests that could be served is.
+    pub enum Scheduler {
+        /// The oldest of those whose next command is legal now.
+        FrFcfs = "fr-fcfs",
+    }
 
-/// When a row is closed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum PagePolicy {
-    /// When another row of its bank is asked for, or for a refresh.
-    Open,
+    /// When a row is closed.
+    pub enum PagePolicy {
+        /// When another row of its bank is asked for, or for a refresh.
+        Open = "open",
+    }
 }
 
 impl Controller {
@@ -112,24 +111,42 @@ impl Controller {
 }
 
 impl Dram {
-    /// A memory of `channels` channels of a standard.
+    /// A memory of `channels` channels of a standard that Tamis knows.
     ///
     /// # Errors
-    /// When the mapping does not name every address bit once.
+    /// When there is no such standard, or the mapping does not name every address bit once.
     pub fn new(
-        standard: Standard,
+        standard: &str,
         channels: u32,
         mapping: &str,
         controller: Controller,
-    ) -> Result<Self, MappingError> {
-        let mapping = MappingSpec::parse(mapping, channels, &standard.organisation)?;
-        Ok(Self {
-            channels,
-            clock: standard.clock,
-            transaction: standard.organisation.transaction,
-            standard,
-            mapping,
-            controller,
-        })
+    ) -> Result<Self, DramError> {
+        let chips = Standard::preset(standard)?;
+        let mapping = MappingSpec::parse(mapping, channels, &chips.organisation)?;
+        Ok(Self::of(standard.into(), chips, channels, mapping, controller))
     }
+
+    /// A memory of checked parts.
+    #[must_use]
+    pub fn of(
+        standard_name: String,
+        standard: Standard,
+        channels: u32,
+        mapping: MappingSpec,
+        controller: Controller,
+    ) -> Self {
+        let (clock, transaction) = (standard.clock, standard.organisation.transaction);
+        Self { channels, clock, transaction, standard_name, standard, mapping, controller }
+    }
+}
+
+/// Why there is no such memory.
+#[derive(Debug, thiserror::Error)]
+pub enum DramError {
+    /// The standard's name.
+    #[error("no such DRAM standard: {0}")]
+    Standard(#[from] UnknownStandard),
+    /// The mapping.
+    #[error(transparent)]
+    Mapping(#[from] MappingError),
 }

@@ -123,6 +123,11 @@ impl Faults {
         self.0.push(Fault { message: message.into(), places });
     }
 
+    /// Notes what was found in another text.
+    pub fn append(&mut self, mut other: Self) {
+        self.0.append(&mut other.0);
+    }
+
     /// Whether nothing was noted.
     #[must_use]
     pub fn is_empty(&self) -> bool {

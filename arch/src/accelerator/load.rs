@@ -74,7 +74,7 @@ pub fn load(name_or_path: &str) -> Result<Accelerator, LoadError> {
         return Err(no_preset(name_or_path));
     }
     let path = Path::new(name_or_path);
-    let text = read(path)
+    let text = read_text(path)
         .map_err(|reason| LoadError::File { path: path.into(), reason: reason.to_string() })?;
     let source = Source { name: name_or_path.into(), text };
     Accelerator::read(source, &find_beside).map_err(LoadError::Faults)
@@ -135,12 +135,12 @@ fn find_beside(base: &str, from: &Source) -> Result<Source, String> {
     let folder = Path::new(&from.name).parent().unwrap_or(Path::new(""));
     let path = folder.join(base);
     let text =
-        read(&path).map_err(|reason| format!("machine file {}: {reason}", path.display()))?;
+        read_text(&path).map_err(|reason| format!("machine file {}: {reason}", path.display()))?;
     Ok(Source { name: path.display().to_string(), text })
 }
 
 /// The text of a file, whatever the path leads to: never more than the largest file, never for ever.
-fn read(path: &Path) -> io::Result<String> {
+pub(crate) fn read_text(path: &Path) -> io::Result<String> {
     let kind = fs::metadata(path)?;
     if kind.is_dir() {
         return Err(io::Error::other("this is a directory"));

@@ -8,7 +8,8 @@ mod schema;
 mod write;
 
 pub use capability::{Demand, HEAD_DIMS, Unsupported};
-pub use dram::{DramSection, StandardName};
+pub use dram::DramSection;
+pub(crate) use load::read_text;
 pub use load::{LoadError, PRESETS, Preset, load};
 
 use serde::{Serialize, Serializer};

@@ -1,37 +1,49 @@
 //! The commands of a DRAM, where they go, and the buses they travel on (JESD235, JESD79).
 
-use serde::{Deserialize, Serialize};
+use crate::choices;
 
-/// A DRAM command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum Command {
-    /// Opens a row of a bank.
-    #[serde(rename = "ACT")]
-    Activate,
-    /// Closes the row of a bank.
-    #[serde(rename = "PRE")]
-    Precharge,
-    /// Closes the rows of all banks of a pseudo-channel.
-    #[serde(rename = "PREA")]
-    PrechargeAll,
-    /// Reads a transaction from the open row.
-    #[serde(rename = "RD")]
-    Read,
-    /// Writes a transaction to the open row.
-    #[serde(rename = "WR")]
-    Write,
-    /// Reads, then closes the row.
-    #[serde(rename = "RDA")]
-    ReadAuto,
-    /// Writes, then closes the row.
-    #[serde(rename = "WRA")]
-    WriteAuto,
-    /// Refreshes all banks of a pseudo-channel, which must be closed.
-    #[serde(rename = "REFAB")]
-    RefreshAll,
-    /// Refreshes one bank, which must be closed.
-    #[serde(rename = "REFPB")]
-    RefreshBank,
+choices! {
+    /// A DRAM command.
+    pub enum Command {
+        /// Opens a row of a bank.
+        Activate = "ACT",
+        /// Closes the row of a bank.
+        Precharge = "PRE",
+        /// Closes the rows of all banks of a pseudo-channel.
+        PrechargeAll = "PREA",
+        /// Reads a transaction from the open row.
+        Read = "RD",
+        /// Writes a transaction to the open row.
+        Write = "WR",
+        /// Reads, then closes the row.
+        ReadAuto = "RDA",
+        /// Writes, then closes the row.
+        WriteAuto = "WRA",
+        /// Refreshes all banks of a pseudo-channel, which must be closed.
+        RefreshAll = "REFAB",
+        /// Refreshes one bank, which must be closed.
+        RefreshBank = "REFPB",
+    }
+
+    /// How far a timing constraint reaches.
+    pub enum Level {
+        /// All commands of a channel.
+        Channel = "channel",
+        /// Commands to one pseudo-channel (or rank).
+        PseudoChannel = "pseudo-channel",
+        /// Commands to one bank group.
+        BankGroup = "bank-group",
+        /// Commands to one bank.
+        Bank = "bank",
+    }
+
+    /// The command buses of a channel.
+    pub enum Buses {
+        /// One for row commands, one for column commands: a command each in a clock (HBM).
+        RowAndColumn = "row-and-column",
+        /// One for all (DDR, GDDR, LPDDR).
+        Single = "single",
+    }
 }
 
 /// What a command is addressed to.
@@ -46,19 +58,6 @@ pub enum Target {
 impl Command {
     /// How many commands there are.
     pub const COUNT: usize = 9;
-
-    /// All of them, in the order of [`Command::index`].
-    pub const ALL: [Self; Self::COUNT] = [
-        Self::Activate,
-        Self::Precharge,
-        Self::PrechargeAll,
-        Self::Read,
-        Self::Write,
-        Self::ReadAuto,
-        Self::WriteAuto,
-        Self::RefreshAll,
-        Self::RefreshBank,
-    ];
 
     /// Its place in [`Command::ALL`].
     #[must_use]
@@ -80,28 +79,4 @@ impl Command {
             _ => Target::Bank,
         }
     }
-}
-
-/// How far a timing constraint reaches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Level {
-    /// All commands of a channel.
-    Channel,
-    /// Commands to one pseudo-channel (or rank).
-    PseudoChannel,
-    /// Commands to one bank group.
-    BankGroup,
-    /// Commands to one bank.
-    Bank,
-}
-
-/// The command buses of a channel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Buses {
-    /// One for row commands, one for column commands: a command each in a clock (HBM).
-    RowAndColumn,
-    /// One for all (DDR, GDDR, LPDDR).
-    Single,
 }

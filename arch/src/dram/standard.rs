@@ -3,7 +3,11 @@
 use serde::Serialize;
 
 use super::{Buses, Command, Level};
-use crate::units::{Bytes, Megahertz};
+use crate::{
+    parameters,
+    reader::Rule,
+    units::{Bytes, Megahertz},
+};
 
 /// A DRAM standard at one speed and density, checked.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -28,22 +32,51 @@ pub struct Standard {
     pub power: Power,
 }
 
-/// What a channel consists of. All counts are powers of two.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Organisation {
-    /// Pseudo-channels (or ranks) of a channel.
-    pub pseudo_channels: u32,
-    /// Bank groups of a pseudo-channel.
-    pub bank_groups: u32,
-    /// Banks of a bank group.
-    pub banks: u32,
-    /// Rows of a bank.
-    pub rows: u32,
-    /// Transactions of a row.
-    pub columns: u32,
-    /// What one column command moves.
-    pub transaction: Bytes,
+parameters! {
+    /// What a channel consists of.
+    #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+    pub struct Organisation {
+        /// Pseudo-channels (or ranks) of a channel.
+        pub pseudo_channels: u32 where WHOLE_BITS,
+        /// Bank groups of a pseudo-channel.
+        pub bank_groups: u32 where WHOLE_BITS,
+        /// Banks of a bank group.
+        pub banks: u32 where WHOLE_BITS,
+        /// Rows of a bank.
+        pub rows: u32 where Rule::power_of_two(1, 1 << 24).because(SLICE),
+        /// Transactions of a row.
+        pub columns: u32 where Rule::power_of_two(1, 128).because(SLICE),
+        /// What one column command moves.
+        pub transaction: Bytes where Rule::power_of_two(8, 256).because(SLICE),
+    }
+
+    /// Currents in milliampere and the voltage of one pseudo-channel, and energy of its interface.
+    #[derive(Clone, Debug, PartialEq, Serialize)]
+    pub struct Power {
+        /// Supply.
+        pub volts: f64 where Rule::real(0.1, 5.0),
+        /// Activate and precharge, every tRC (IDD0).
+        pub activate_ma: f64 where CURRENT,
+        /// Standby, all banks closed (IDD2N).
+        pub precharged_ma: f64 where CURRENT,
+        /// Standby, a bank open (IDD3N).
+        pub open_ma: f64 where CURRENT,
+        /// Reads without a gap (IDD4R).
+        pub read_ma: f64 where CURRENT,
+        /// Writes without a gap (IDD4W).
+        pub write_ma: f64 where CURRENT,
+        /// During a refresh of all banks (IDD5B).
+        pub refresh_ma: f64 where CURRENT,
+        /// During a refresh of one bank.
+        pub refresh_bank_ma: f64 where CURRENT,
+        /// Drivers, wires and receivers.
+        pub interface_pj_per_bit: f64 where Rule::real(0.0, 100.0),
+    }
 }
+
+const SLICE: &str = "it is a slice of the address";
+const WHOLE_BITS: Rule = Rule::power_of_two(1, 64).because(SLICE);
+const CURRENT: Rule = Rule::real(0.0, 100_000.0);
 
 impl Organisation {
     /// Banks of a channel.
@@ -103,29 +136,6 @@ pub struct Constraint {
     pub clocks: u32,
     /// It runs from the `window`-th `from` back; 1: the last one.
     pub window: u32,
-}
-
-/// Currents in milliampere and the voltage of one pseudo-channel, and energy of its interface.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Power {
-    /// Supply.
-    pub volts: f64,
-    /// Activate and precharge, every `row_cycle` (IDD0).
-    pub activate_ma: f64,
-    /// Standby, all banks closed (IDD2N).
-    pub precharged_ma: f64,
-    /// Standby, a bank open (IDD3N).
-    pub open_ma: f64,
-    /// Reads without a gap (IDD4R).
-    pub read_ma: f64,
-    /// Writes without a gap (IDD4W).
-    pub write_ma: f64,
-    /// During a refresh of all banks (IDD5B).
-    pub refresh_ma: f64,
-    /// During a refresh of one bank.
-    pub refresh_bank_ma: f64,
-    /// Drivers, wires and receivers.
-    pub interface_pj_per_bit: f64,
 }
 
 impl Standard {

@@ -39,6 +39,20 @@ impl<'d, 'f> Section<'d, 'f> {
         }
     }
 
+    /// The value of a key that will be read later, for rules that join it with others; none, in silence,
+    /// where it is missing or of another type.
+    #[must_use]
+    pub fn peek<T: Parameter>(&self, key: &str) -> Option<T> {
+        let entry = self.table?.entries.get(key)?;
+        let faults = &mut Faults::default();
+        T::read(&entry.node, &mut Reading { name: key, rule: Rule::ANY, faults })
+    }
+
+    /// Where faults go, for what a value leads to: another file, say.
+    pub fn faults(&mut self) -> &mut Faults {
+        self.faults
+    }
+
     /// The section of that name, which must be there.
     pub fn section(&mut self, key: &str) -> Section<'d, '_> {
         let node = self.require(key);

@@ -111,9 +111,9 @@ impl Timing {
             Sharing::Shared => Level::Channel,
             Sharing::Split => Level::PseudoChannel,
         };
-        for from in Command::ALL {
+        for &from in Command::ALL {
             let clocks = standard.occupancy[from.index()];
-            for to in Command::ALL {
+            for &to in Command::ALL {
                 let same_bus =
                     standard.buses == Buses::Single || from.is_column() == to.is_column();
                 if clocks > 1 && same_bus {

@@ -4,7 +4,7 @@
 
 mod common;
 
-use tamis_arch::dram::{Controller, Dram, Refresh, Standard};
+use tamis_arch::dram::{Controller, Dram, Refresh};
 use tamis_dram::{Injection, replay};
 
 struct Row {
@@ -53,8 +53,8 @@ fn difference(row: &Row) -> f64 {
         refresh: row.refresh,
         ..Controller::usual()
     };
-    let standard = Standard::preset("hbm2").expect("a preset");
-    let dram = Dram::new(standard, row.channels, &row.mapping, controller).expect("a memory");
+
+    let dram = Dram::new("hbm2", row.channels, &row.mapping, controller).expect("a memory");
     let ours = replay(&dram, common::trace(&row.trace), 64, row.injection).end.0;
     ours as f64 / row.cycles as f64 - 1.0
 }
