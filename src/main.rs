@@ -2,10 +2,14 @@
 
 mod cli;
 mod exit;
+#[cfg_attr(not(test), expect(dead_code, reason = "the report is wired with the simulator"))]
+mod grid;
 #[cfg(test)]
 mod output;
 #[cfg(test)]
 mod report;
+#[cfg_attr(not(test), expect(dead_code, reason = "the report is wired with the simulator"))]
+mod text;
 
 use std::{
     io::{self, BufWriter, Write},
@@ -44,8 +48,10 @@ fn finish(result: Result<Exit, Failure>, err: &mut dyn Write) -> Exit {
         Ok(exit) => return exit,
         Err(failure) => failure,
     };
+    // The faults of a machine file come with their own `error: `, one each.
+    let prefix = if failure.message.starts_with("error: ") { "" } else { "error: " };
     if !failure.message.is_empty() {
-        let _ = writeln!(err, "error: {}", failure.message);
+        let _ = writeln!(err, "{prefix}{}", failure.message.trim_end());
     }
     failure.exit
 }

@@ -2,11 +2,14 @@
 
 use std::io::{self, Write};
 
-use serde::Serialize;
-use tamis_workloads::trace::TraceFile;
+use tamis_workloads::statistics::{LayerStatistics, MIN_KEYS, TraceInfo};
 
 use super::input;
-use crate::exit::{Exit, Failure, OrExit};
+use crate::{
+    exit::{Exit, Failure, OrExit},
+    grid::Grid,
+    text::{bytes, or_dash, percent, plain},
+};
 
 /// Look into traces.
 #[derive(Debug, clap::Args)]
@@ -17,7 +20,7 @@ pub(crate) struct Trace {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Print the shape of a trace.
+    /// Print the shape of a trace, and where its attention goes, layer by layer.
     Info {
         /// A trace file (`attention-trace` 1), or the name of a bundled trace.
         #[arg(value_name = "FILE")]
@@ -32,35 +35,15 @@ enum Command {
 enum Format {
     /// For people.
     Table,
-    /// For programs.
+    /// Everything, for programs.
     Json,
-}
-
-/// What the header of a trace says.
-#[derive(Serialize)]
-struct Info<'t> {
-    model: &'t str,
-    task: &'t str,
-    source_text: &'t str,
-    digest: String,
-    bytes: u64,
-    layers: u32,
-    heads: u32,
-    kv_heads: u32,
-    head_dim: u32,
-    seq_len: u32,
-    prompt_len: Option<u32>,
-    causal: bool,
-    scale: f64,
-    /// Keys a query sees in each layer; 0 for all.
-    window: &'t [u32],
 }
 
 impl Trace {
     pub(crate) fn run(self, out: &mut dyn Write) -> Result<Exit, Failure> {
         let Command::Info { file, format } = self.command;
         let trace = input::open_trace(&file)?;
-        let info = Info::of(&trace)?;
+        let info = TraceInfo::of(&trace).or_exit(Exit::Input)?;
         let written = match format {
             Format::Table => write_table(&info, out),
             Format::Json => write_json(&info, out),
@@ -70,56 +53,69 @@ impl Trace {
     }
 }
 
-impl<'t> Info<'t> {
-    fn of(trace: &'t TraceFile) -> Result<Self, Failure> {
-        let (shape, origin) = (trace.shape(), trace.origin());
-        Ok(Self {
-            model: &shape.model,
-            task: &origin.task,
-            source_text: &origin.source_text,
-            digest: trace.digest().or_exit(Exit::Input)?,
-            bytes: trace.bytes(),
-            layers: shape.layers,
-            heads: shape.heads,
-            kv_heads: shape.kv_heads,
-            head_dim: shape.head_dim,
-            seq_len: shape.seq_len,
-            prompt_len: shape.prompt_len,
-            causal: shape.causal,
-            scale: shape.scale,
-            window: &shape.window,
-        })
-    }
-}
-
-fn write_json(info: &Info<'_>, out: &mut dyn Write) -> io::Result<()> {
+fn write_json(info: &TraceInfo, out: &mut dyn Write) -> io::Result<()> {
     serde_json::to_writer_pretty(&mut *out, info)?;
     out.write_all(b"\n")
 }
 
-fn write_table(info: &Info<'_>, out: &mut dyn Write) -> io::Result<()> {
-    let sees = if info.causal { "earlier tokens and itself" } else { "all tokens" };
-    let windowed = info.window.iter().filter(|&&window| window > 0).count();
+fn write_table(info: &TraceInfo, out: &mut dyn Write) -> io::Result<()> {
+    let (shape, origin) = (&info.shape, &info.origin);
+    let sees = if shape.causal { "earlier tokens and itself" } else { "all tokens" };
+    let windowed = shape.window.iter().filter(|&&window| window > 0).count();
     let rows = [
-        ("model", info.model.to_owned()),
-        ("task", info.task.to_owned()),
-        ("text", info.source_text.to_owned()),
-        ("layers", info.layers.to_string()),
-        ("heads", format!("{} query, {} K/V, of {}", info.heads, info.kv_heads, info.head_dim)),
+        ("model", shape.model.clone()),
+        ("task", origin.task.clone()),
+        ("text", origin.source_text.clone()),
+        ("layers", layers(info)),
+        ("heads", format!("{} query, {} K/V, of {}", shape.heads, shape.kv_heads, shape.head_dim)),
         ("tokens", tokens(info)),
         ("a query sees", sees.to_owned()),
         ("windowed layers", windowed.to_string()),
-        ("scale", info.scale.to_string()),
-        ("SHA-256", info.digest.clone()),
+        ("scale", shape.scale.to_string()),
+        ("in memory", format!("{} a layer", bytes(info.layer_bytes))),
+        ("SHA-256", info.sha256.clone()),
     ];
-    rows.iter().try_for_each(|(title, text)| writeln!(out, "{title:<16}{text}"))
+    rows.iter().try_for_each(|(title, text)| writeln!(out, "{title:<16}{text}"))?;
+
+    writeln!(out, "\nWhere the attention goes (rows that see at least {MIN_KEYS} keys):")?;
+    let mut grid = Grid::new(5);
+    grid.row("", COLUMNS.iter().map(|(line, _, _)| (*line).to_owned()));
+    grid.row("layer", COLUMNS.iter().map(|(_, line, _)| (*line).to_owned()));
+    for layer in &info.layers {
+        let cells = COLUMNS.iter().map(|(_, _, text)| text(layer));
+        grid.row(&format!("{:>5}", layer.layer), cells);
+    }
+    grid.write(out)
 }
 
-fn tokens(info: &Info<'_>) -> String {
-    match info.prompt_len {
-        Some(prompt) => {
-            format!("{}: {prompt} of prompt, {} decoded", info.seq_len, info.seq_len - prompt)
-        }
-        None => info.seq_len.to_string(),
+fn layers(info: &TraceInfo) -> String {
+    let here = info.shape.layers;
+    match info.origin.model_layers {
+        Some(all) if all != here => format!("{here} of the model's {all}"),
+        _ => here.to_string(),
     }
 }
+
+fn tokens(info: &TraceInfo) -> String {
+    let all = info.shape.seq_len;
+    match info.shape.prompt_len {
+        Some(prompt) => format!("{all}: {prompt} of prompt, {} decoded", all - prompt),
+        None => all.to_string(),
+    }
+}
+
+/// Two lines of title, and the text of a layer.
+type Column = (&'static str, &'static str, fn(&LayerStatistics) -> String);
+
+const COLUMNS: &[Column] = &[
+    ("mass on", "top 10 %", |l| or_dash(l.rows.map(|rows| rows.mass_top_tenth), percent)),
+    ("mass on", "top 25 %", |l| or_dash(l.rows.map(|rows| rows.mass_top_quarter), percent)),
+    ("keys for", "90 %", |l| or_dash(l.rows.map(|rows| rows.keys_for_90_percent), percent)),
+    ("mean", "max p", |l| or_dash(l.rows.map(|rows| rows.max_probability), plain)),
+    ("rows with", "p < 0.1", |l| or_dash(l.rows.map(|rows| rows.flat_rows), percent)),
+    ("mass on", "token 0", |l| or_dash(l.first_token_mass, percent)),
+    ("top 25 %", "of tokens", |l| percent(l.importance_top_quarter)),
+    ("heads", "max/mean", |l| or_dash(l.head_importance_max_over_mean, plain)),
+    ("", "min/mean", |l| or_dash(l.head_importance_min_over_mean, plain)),
+    ("", "scores", |l| format!("{:.0}..{:.0}", l.scores.min, l.scores.max)),
+];

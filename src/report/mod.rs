@@ -9,7 +9,6 @@ mod json;
 #[cfg(test)]
 pub(crate) mod sample;
 mod table;
-mod text;
 
 pub(crate) mod dense;
 pub(crate) mod timeline;

@@ -2,11 +2,12 @@
 
 use std::io::{self, Write};
 
-use super::{
-    Baseline, BlockActivity, Origin, PhaseReport, Policy, Report, Workload, key,
+use super::{Baseline, BlockActivity, Origin, PhaseReport, Policy, Report, Workload, key};
+use crate::{
+    grid::Grid,
     text::{
-        UNDEFINED, bytes, bytes_per_second, grouped, joules, or_dash, percent, plain, seconds,
-        small, times, watts,
+        self, UNDEFINED, bytes, bytes_per_second, grouped, joules, or_dash, percent, plain,
+        seconds, small, times, watts,
     },
 };
 
@@ -26,7 +27,7 @@ fn write_head(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         "on {}: {} MHz, {}FLOP/s, DRAM {}",
         machine.name,
         machine.clock_mhz,
-        super::text::count(machine.peak_operations_per_second),
+        text::count(machine.peak_operations_per_second),
         bytes_per_second(machine.peak_dram_bytes_per_second),
     )
 }
@@ -90,7 +91,7 @@ const COSTS: &[(&str, Text)] = &[
     ("  of peak", |phase| or_dash(phase.dram.bandwidth_utilization, percent)),
     ("row hits", |phase| or_dash(phase.dram.row_hit_rate, percent)),
     ("", |_| String::new()),
-    ("operations", |phase| super::text::count(phase.operations.executed_operations as f64)),
+    ("operations", |phase| text::count(phase.operations.executed_operations as f64)),
     ("  of dense", |phase| or_dash(phase.operations.executed_share, percent)),
     ("TFLOP/s, executed", |phase| or_dash(phase.operations.executed_teraflops, plain)),
     ("TFLOP/s, dense-equivalent", |p| or_dash(p.operations.dense_equivalent_teraflops, plain)),
@@ -208,45 +209,6 @@ fn against(phase: &PhaseReport, device: &str, origin: Origin) -> String {
             format!("{}  {:>8}", or_dash(*speedup, times), or_dash(*energy_ratio, times))
         },
     )
-}
-
-/// Rows with a title on the left and cells aligned on the right.
-struct Grid {
-    title_width: usize,
-    rows: Vec<(String, Vec<String>)>,
-}
-
-impl Grid {
-    fn new(title_width: usize) -> Self {
-        Self { title_width, rows: Vec::new() }
-    }
-
-    fn row(&mut self, title: &str, cells: impl Iterator<Item = String>) {
-        self.rows.push((title.to_owned(), cells.collect()));
-    }
-
-    fn gap(&mut self) {
-        self.rows.push((String::new(), Vec::new()));
-    }
-
-    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        let columns = self.rows.iter().map(|(_, cells)| cells.len()).max().unwrap_or(0);
-        let width = |column: usize| {
-            let cells = self.rows.iter().filter_map(|(_, cells)| cells.get(column));
-            cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
-        };
-        let widths: Vec<usize> = (0..columns).map(width).collect();
-        let titles = self.rows.iter().map(|(title, _)| title.chars().count());
-        let title_width = titles.max().unwrap_or(0).max(self.title_width);
-        for (title, cells) in &self.rows {
-            let mut line = format!("{title:<title_width$}");
-            for (cell, width) in cells.iter().zip(&widths) {
-                line.push_str(&format!("  {cell:>width$}"));
-            }
-            writeln!(out, "{}", line.trim_end())?;
-        }
-        Ok(())
-    }
 }
 
 #[cfg(test)]

@@ -107,6 +107,16 @@ fn a_header_length_that_lies() {
 }
 
 #[test]
+fn a_value_that_is_not_a_number() {
+    let mut trace = Trace::valid();
+    trace.data[200..202].copy_from_slice(&0x7e00_u16.to_le_bytes());
+    let place = "tensor `layer.0.k` at head 0, token 0, dim 4";
+    refused(&trace.bytes(), &[place, "finite", "found NaN"]);
+    trace.data[200..202].copy_from_slice(&0x7c00_u16.to_le_bytes());
+    refused(&trace.bytes(), &[place, "finite", "found inf"]);
+}
+
+#[test]
 fn a_trace_of_no_heads() {
     refused(&Trace::valid().with_metadata("num_heads", "0").bytes(), &["metadata `num_heads`"]);
 }

@@ -47,6 +47,32 @@ fn the_readme_lists_the_subcommands_of_the_program() {
     assert_eq!(first_words, names);
 }
 
+#[test]
+fn the_readme_lists_the_folders_that_are_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folders: Vec<String> = table(&document("README.md"), "## Layout")
+        .into_iter()
+        .map(|mut row| row.remove(0))
+        .collect();
+    for folder in &folders {
+        assert!(root.join(folder).is_dir(), "README.md lists `{folder}`, which is not there");
+    }
+    let members = document("Cargo.toml");
+    let (_, members) = members.split_once("members = [").expect("a workspace");
+    let (members, _) = members.split_once(']').expect("a list");
+    for member in members.split(',').map(|member| member.trim().trim_matches('"')) {
+        let top = member.split('/').next().expect("a path has a first part");
+        assert!(folders.iter().any(|folder| folder == top), "README.md does not list `{top}`");
+    }
+}
+
+#[test]
+fn the_readme_gives_the_two_commands() {
+    let text = document("README.md");
+    assert!(text.contains("cargo run --release -- run "));
+    assert!(text.contains("tests/run "));
+}
+
 /// `tamis arch show NAME` is the command `arch show`.
 fn command_of(usage: &str) -> String {
     let words = usage.split_whitespace().skip(1);

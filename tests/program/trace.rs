@@ -16,10 +16,11 @@ fn info_tells_the_shape_of_a_bundled_trace() {
 fn info_as_json_has_the_shape_and_the_digest() {
     let ran = tamis(&["trace", "info", "minilm-l6_alice_s40", "--format", "json"]).succeeds();
     let info: Value = serde_json::from_str(&ran.stdout()).expect("valid JSON");
-    assert_eq!(info["layers"], 6);
-    assert_eq!(info["head_dim"], 32);
-    assert_eq!(info["prompt_len"], Value::Null);
+    assert_eq!(info["shape"]["layers"], 6);
+    assert_eq!(info["shape"]["head_dim"], 32);
+    assert_eq!(info["shape"]["prompt_len"], Value::Null);
+    assert_eq!(info["layers"].as_array().map(Vec::len), Some(6));
     // The digest that workloads/traces/README.md gives.
     let digest = "abdb34226ae517cd90347feace672c1e1e4721dc876e25f3e3feb250b7943fff";
-    assert_eq!(info["digest"], digest);
+    assert_eq!(info["sha256"], digest);
 }
