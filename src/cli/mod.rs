@@ -1,5 +1,6 @@
 //! The command line: one file a subcommand.
 
+mod arch;
 mod input;
 mod trace;
 
@@ -17,12 +18,14 @@ pub(crate) struct Cli {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
+    Arch(arch::Arch),
     Trace(trace::Trace),
 }
 
 impl Cli {
     pub(crate) fn run(self, out: &mut dyn Write) -> Result<Exit, Failure> {
         match self.command {
+            Command::Arch(arch) => arch.run(out),
             Command::Trace(trace) => trace.run(out),
         }
     }

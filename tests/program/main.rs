@@ -1,5 +1,6 @@
 //! The program from outside: what it prints, what it writes, how it ends.
 
+mod arch;
 mod bad_input;
 mod documents;
 mod exit_codes;
