@@ -170,13 +170,15 @@ impl Pivots {
         }
     }
 
-    fn answer_is_above(&mut self, pivot: i64) {
+    /// Notes that the answer is greater than `pivot`.
+    pub fn answer_is_above(&mut self, pivot: i64) {
         if let Self::Midpoint { range: Some((low, _)) } = self {
             *low = pivot + 1;
         }
     }
 
-    fn answer_is_below(&mut self, pivot: i64) {
+    /// Notes that the answer is less than `pivot`.
+    pub fn answer_is_below(&mut self, pivot: i64) {
         if let Self::Midpoint { range: Some((_, high)) } = self {
             *high = pivot - 1;
         }

@@ -1,0 +1,3 @@
+//! The hardware blocks, a file or folder each.
+
+pub mod topk;
