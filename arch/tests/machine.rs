@@ -261,11 +261,11 @@ table = ''
       --> edge.toml:9:15
        | comparators = 12
        |               ^^
-    error: `formats.probability_fraction_bits` must be 16 to 30 bits: with fewer, rounding shows in the outputs (found 15)
+    error: `formats.probability_fraction_bits` must be 16 to 19 bits: with fewer, rounding shows in the outputs; with more, PV could wrap (found 15)
       --> edge.toml:11:29
        | probability_fraction_bits = 15
        |                             ^^
-    error: `formats.importance_bits` must be 32 to 64 bits: it sums over queries, heads and layers and must not wrap (found 31)
+    error: `formats.importance_bits` must be 32 to 62 bits: it sums over queries, heads and layers and must not wrap (found 31)
       --> edge.toml:12:19
        | importance_bits = 31
        |                   ^^
@@ -326,7 +326,7 @@ fn a_line_holds_whole_keys_of_any_supported_dimension() {
 #[test]
 fn scores_never_wrap() {
     // The largest score: 256 products of the two most negative operands.
-    for operand in 4..=16 {
+    for operand in 4..=12 {
         let mut machine = spatten();
         machine.formats.operand = Bits(operand);
         let most_negative = -(1_i128 << (operand - 1));
@@ -352,19 +352,33 @@ fn importance_fits_up_to_the_last_term() {
 #[test]
 fn a_workload_is_admitted_or_every_limit_that_it_exceeds_is_named() {
     let full = spatten();
-    let fits = Demand { head_dim: 64, tokens: 1024, resident_keys: 1024, importance_rows: 1 << 20 };
+    let fits = Demand {
+        head_dim: 64,
+        tokens: 1024,
+        resident_keys: 1024,
+        token_terms: 1 << 20,
+        head_terms: 1 << 20,
+    };
     assert_eq!(full.admit(&fits), Ok(()));
     let found = |demand: Demand| {
         let errors = full.admit(&demand).expect_err("it does not fit");
         errors.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
-    let large = Demand { tokens: 1025, resident_keys: 1025, importance_rows: 1 << 31, ..fits };
+    let large = Demand {
+        tokens: 1025,
+        resident_keys: 1025,
+        token_terms: 1 << 31,
+        head_terms: 1 << 38,
+        ..fits
+    };
     assert_eq!(
         found(large),
         [
             "machine `spatten` scores at most 1024 tokens (`importance.tokens`), and the sequence has 1025",
             "machine `spatten` accumulates importance in 48 bits (`formats.importance_bits`), and \
              2147483648 terms of up to 262144 could need 50",
+            "machine `spatten` accumulates importance in 48 bits (`formats.importance_bits`), and \
+             274877906944 terms of up to 2048 could need 50",
             "machine `spatten` keeps at most 1024 keys of head_dim 64 on chip (half of \
              `key_buffer.capacity_bytes`), and a prefill task has 1025",
             "machine `spatten` keeps at most 1024 keys of head_dim 64 on chip (half of \

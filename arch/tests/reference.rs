@@ -104,7 +104,8 @@ fn joint_rules() -> String {
 - `head_dim` is a power of two, {} to {}, and no larger than an array.
 - A sequence has at most `importance.tokens` tokens.
 - The keys of a prefill task, and its values, fit half of their buffer.
-- No importance can wrap: queries × heads × layers × 2^`formats.probability_fraction_bits` is below
+- No importance can wrap: queries × heads × layers × 2^`formats.probability_fraction_bits` (tokens) and
+  queries × head_dim × layers × 2^(`formats.operand_bits` - 1) (heads) are below
   2^`formats.importance_bits`. Scores have twice the operand's width and log2({}) bits, and cannot wrap.
 ",
         HEAD_DIMS.start(),

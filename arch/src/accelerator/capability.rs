@@ -16,8 +16,10 @@ pub struct Demand {
     pub tokens: u32,
     /// Keys of the largest task whose keys must stay on chip: live tokens of a prefill; 0 in decode.
     pub resident_keys: u32,
-    /// Rows of attention that add to one importance: queries × heads × layers, over all steps.
-    pub importance_rows: u64,
+    /// Probabilities that add to the importance of a token: queries × heads × layers, over all steps.
+    pub token_terms: u64,
+    /// Outputs that add to the importance of a head: queries × dimensions × layers, over all steps.
+    pub head_terms: u64,
 }
 
 /// Why a machine cannot run a workload.
@@ -153,11 +155,13 @@ impl Accelerator {
     /// # Errors
     /// One for each limit that the workload exceeds.
     pub fn admit(&self, demand: &Demand) -> Result<(), Vec<Unsupported>> {
-        // A probability is at most one: the power of two of its fraction bits.
+        // A probability is at most one; an output is an operand, without its sign.
         let probability = 1 << self.formats.probability_fraction.0;
+        let output = 1 << (self.formats.operand.0 - 1);
         let checks = [
             self.tokens_fit(demand.tokens),
-            self.importance_fits(demand.importance_rows, probability),
+            self.importance_fits(demand.token_terms, probability),
+            self.importance_fits(demand.head_terms, output),
             self.keys_per_line(demand.head_dim)
                 .and_then(|keys| self.half_fits("key_buffer", self.key_lines(), keys, demand)),
             self.values_per_line(demand.head_dim).and_then(|values| {

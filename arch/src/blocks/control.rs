@@ -21,12 +21,13 @@ parameters! {
     #[derive(Clone, Debug, PartialEq, Serialize)]
     pub struct Formats {
         /// Width of Q, K and V on chip, signed.
-        pub operand: Bits where Rule::between(4, 16),
+        pub operand: Bits where Rule::between(4, 12)
+            .because("the bounds of the fixed point are proved for no more"),
         /// Fraction bits of a probability on its way to PV, unsigned; at least 16.
-        pub probability_fraction: Bits where Rule::between(16, 30)
-            .because("with fewer, rounding shows in the outputs"),
+        pub probability_fraction: Bits where Rule::between(16, 19)
+            .because("with fewer, rounding shows in the outputs; with more, PV could wrap"),
         /// Width of a token- or head-importance accumulator, unsigned; at least 32.
-        pub importance: Bits where Rule::between(32, 64)
+        pub importance: Bits where Rule::between(32, 62)
             .because("it sums over queries, heads and layers and must not wrap"),
     }
 

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{LANES, LATENCY, QUEUE};
+use super::{LATENCY, QUEUE};
 use crate::{
     choices, parameters,
     reader::Rule,
@@ -14,7 +14,8 @@ parameters! {
     #[derive(Clone, Debug, PartialEq, Serialize)]
     pub struct Fetcher {
         /// Fetch lanes: one transaction a lane and cycle, all lanes in lock step.
-        pub lanes: u32 where LANES,
+        pub lanes: u32 where Rule::power_of_two(1, 64)
+            .because("lanes are picked by address bits"),
         /// Cycles from an id to the address in its lane's queue.
         pub latency: Cycles where LATENCY,
     }
