@@ -6,4 +6,5 @@ pub mod plan;
 pub mod quickselect;
 pub mod reference;
 pub mod statistics;
+pub mod table;
 pub mod trace;

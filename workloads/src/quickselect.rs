@@ -211,7 +211,7 @@ fn state(seed: u64, site: Site) -> u32 {
 }
 
 /// One output of the generator SplitMix64 (Steele, Lea and Flood, OOPSLA 2014) from state `x`.
-fn splitmix(x: u64) -> u64 {
+pub(crate) fn splitmix(x: u64) -> u64 {
     let x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
