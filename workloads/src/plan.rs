@@ -44,8 +44,8 @@ pub struct Task {
     pub kv_head: u32,
     /// Widths of the stored operands.
     pub bits: StoredBits,
-    /// Positions, in the sequence, of the keys that are live in this layer, ascending.
-    /// Rows count keys by their place in this list.
+    /// Positions, in the sequence, of the keys that are live in this layer and that a row sees,
+    /// ascending. Rows count keys by their place in this list.
     pub tokens: Arc<[u32]>,
     /// The token whose K and V are new in this step and are written to DRAM; none in prefill.
     pub appended: Option<u32>,
@@ -122,6 +122,49 @@ pub struct Round {
 }
 
 impl KeySet {
+    /// The keys `places` of a row that sees `range`; a range if those are all it sees, or none.
+    ///
+    /// # Panics
+    ///
+    /// If a place is not in the range.
+    #[must_use]
+    pub fn of(range: Range<u32>, places: impl Iterator<Item = u32>) -> Self {
+        let seen = range.end - range.start;
+        let mut words = vec![0u64; seen.div_ceil(64) as usize];
+        for place in places {
+            assert!(range.contains(&place), "a row keeps only keys that it sees");
+            let offset = place - range.start;
+            words[offset as usize / 64] |= 1 << (offset % 64);
+        }
+        let set = Self::Bits { start: range.start, words: words.into_boxed_slice() };
+        match set.len() {
+            0 => Self::Range(range.start..range.start),
+            count if count == seen => Self::Range(range),
+            _ => set,
+        }
+    }
+
+    /// The keys of a row that sees `range` for which `keep` holds.
+    #[must_use]
+    pub fn filtered(range: Range<u32>, keep: impl Fn(u32) -> bool) -> Self {
+        Self::of(range.clone(), range.filter(|&place| keep(place)))
+    }
+
+    /// Its keys, ascending.
+    pub fn places(&self) -> impl Iterator<Item = u32> {
+        let (range, words) = match self {
+            Self::Range(range) => (range.clone(), &[][..]),
+            Self::Bits { start, words } => (*start..*start, &words[..]),
+        };
+        let first = range.end;
+        let set = (0u32..).zip(words).flat_map(move |(index, &word)| {
+            let bits = std::iter::successors(Some(word), |&left| Some(left & left.wrapping_sub(1)));
+            bits.take_while(|&left| left != 0)
+                .map(move |left| first + 64 * index + left.trailing_zeros())
+        });
+        range.chain(set)
+    }
+
     /// Number of keys in the set.
     #[must_use]
     pub fn len(&self) -> u32 {
@@ -146,5 +189,34 @@ impl KeySet {
                 words.get(offset as usize / 64).is_some_and(|word| word >> (offset % 64) & 1 == 1)
             }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_set_holds_the_places_it_was_made_of(
+            start in 0u32..100,
+            keep in prop::collection::vec(any::<bool>(), 1..300),
+        ) {
+            let end = start + u32::try_from(keep.len()).unwrap();
+            let wanted = |place: u32| keep[(place - start) as usize];
+            let set = KeySet::filtered(start..end, wanted);
+            let expected: Vec<u32> = (start..end).filter(|&place| wanted(place)).collect();
+            prop_assert_eq!(set.len() as usize, expected.len());
+            prop_assert!((0..end + 70).all(|place| set.contains(place) == expected.contains(&place)));
+            prop_assert_eq!(set.places().collect::<Vec<_>>(), expected);
+        }
+    }
+
+    #[test]
+    fn a_row_that_keeps_all_or_none_is_a_range() {
+        assert_eq!(KeySet::filtered(3..70, |_| true), KeySet::Range(3..70));
+        assert_eq!(KeySet::filtered(3..70, |_| false), KeySet::Range(3..3));
     }
 }

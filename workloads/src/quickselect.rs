@@ -118,6 +118,9 @@ pub enum SelectionOf {
 }
 
 impl PivotRule {
+    /// The rule that needs no seed.
+    pub const MIDPOINT: Self = Self { pivot: Pivot::Midpoint, seed: 0 };
+
     /// The pivots of one selection.
     #[must_use]
     pub fn at(self, site: Site) -> Pivots {
@@ -306,18 +309,16 @@ mod tests {
         fn midpoint_needs_no_more_rounds_than_the_range_has_bits_and_one(
             (keys, keep) in keys_and_keep(-40..=5000),
         ) {
-            let rule = PivotRule { pivot: Pivot::Midpoint, seed: 0 };
-            let range = keys.iter().max().unwrap() - keys.iter().min().unwrap();
+                        let range = keys.iter().max().unwrap() - keys.iter().min().unwrap();
             let bits = u64::BITS - range.unsigned_abs().leading_zeros();
-            let rounds = select(&keys, keep, rule.at(SITE)).selection.rounds.len();
+            let rounds = select(&keys, keep, PivotRule::MIDPOINT.at(SITE)).selection.rounds.len();
             prop_assert!(rounds <= bits as usize + 1, "{rounds} rounds for {bits} bits");
         }
     }
 
     #[test]
     fn the_first_of_equal_keys_are_kept_in_input_order() {
-        let rule = PivotRule { pivot: Pivot::Midpoint, seed: 0 };
-        let selected = select(&[5, 7, 5, 9, 5], 4, rule.at(SITE));
+        let selected = select(&[5, 7, 5, 9, 5], 4, PivotRule::MIDPOINT.at(SITE));
         assert_eq!(selected.threshold, 5);
         assert_eq!(selected.kept, [0, 1, 2, 3]);
     }
@@ -325,8 +326,7 @@ mod tests {
     #[test]
     fn midpoint_rounds_of_a_hand_made_case() {
         // Range 0..=9: pivot 4 leaves {7, 9} above for rank 2. Range 5..=9: pivot 7 is the answer.
-        let rule = PivotRule { pivot: Pivot::Midpoint, seed: 0 };
-        let selected = select(&[0, 7, 3, 9, 4], 2, rule.at(SITE));
+        let selected = select(&[0, 7, 3, 9, 4], 2, PivotRule::MIDPOINT.at(SITE));
         let rounds = [
             Round { candidates: 5, greater: 2, equal: 1 },
             Round { candidates: 2, greater: 1, equal: 1 },

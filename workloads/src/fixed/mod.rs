@@ -61,8 +61,8 @@ impl Arithmetic {
         let probability = formats.probability_fraction.0;
         Ok(Self {
             operand_bits: within("formats.operand", 2, MAX_OPERAND_BITS, formats.operand.0)?,
-            probability_fraction: within("formats.probability-fraction", 16, 19, probability)?,
-            importance_bits: within("formats.importance", 32, 62, formats.importance.0)?,
+            probability_fraction: within("formats.probability_fraction", 16, 19, probability)?,
+            importance_bits: within("formats.importance", 32, 48, formats.importance.0)?,
         })
     }
 
