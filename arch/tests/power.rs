@@ -18,7 +18,7 @@ fn report(events: &[Events], elapsed: Seconds) -> EnergyReport {
         dynamic: Spread::exact(Picojoules(500.0)),
         background: Spread::exact(Picojoules(70.0)),
     };
-    EnergyReport::of(&table(), &common::spatten(), events, elapsed, dram)
+    EnergyReport::of(&table(), &common::preset("spatten"), events, elapsed, dram)
 }
 
 fn close(one: f64, other: f64) -> bool {
@@ -44,7 +44,7 @@ fn events_are_priced_into_the_part_that_they_happen_in() {
 
 #[test]
 fn static_energy_is_static_power_over_the_time() {
-    let power = table().static_power(&common::spatten());
+    let power = table().static_power(&common::preset("spatten"));
     let found = report(&[], Seconds(2e-6));
     assert!(close(found.logic.background.typical.0, power.logic.typical.0 * 2e6));
     assert!(close(found.sram.background.high.0, power.sram.high.0 * 2e6));

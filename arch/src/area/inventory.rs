@@ -15,8 +15,6 @@ use crate::{
 const ADDRESS: u32 = 40;
 /// Bits of a token's place: enough for a million tokens.
 const TOKEN: u32 = 20;
-/// Bits of a score in the softmax and the top-k: a 24-bit product summed over 256 dimensions.
-const SCORE: u32 = 32;
 /// Multiplications in an exponential, as the tables' typical price has it.
 const EXPONENT_STEPS: u64 = 2;
 /// A memory of fewer bits is smaller as registers than as a macro with its decoder and amplifiers.
@@ -169,7 +167,8 @@ fn array(block: AreaBlock, array: &Array, left: u32, right: u32) -> BlockParts {
 fn softmax(machine: &Accelerator) -> BlockParts {
     let spec = &machine.softmax;
     let probability = machine.formats.probability_fraction.0;
-    let (lanes, wide, score) = (u64::from(spec.lanes), u64::from(probability), u64::from(SCORE));
+    let (lanes, wide, score) =
+        (u64::from(spec.lanes), u64::from(probability), u64::from(machine.score_bits()));
     let held = Memory {
         count: 1,
         words: machine.refetch.buffer_lines,
@@ -178,7 +177,11 @@ fn softmax(machine: &Accelerator) -> BlockParts {
     if spec.model == SoftmaxModel::Wire {
         return BlockParts { memories: vec![held], ..BlockParts::new(AreaBlock::Softmax) };
     }
-    let rows = Memory { count: 1, words: spec.row_buffer_lines, width: Bits(spec.lanes * SCORE) };
+    let rows = Memory {
+        count: 1,
+        words: spec.row_buffer_lines,
+        width: Bits(spec.lanes * machine.score_bits()),
+    };
     let stages = spec.scale_latency.0
         + spec.exponent_latency.0
         + spec.accumulate_latency.0
@@ -198,14 +201,15 @@ fn softmax(machine: &Accelerator) -> BlockParts {
 fn topk(machine: &Accelerator) -> BlockParts {
     let spec = &machine.topk;
     let (engines, lanes) = (u64::from(spec.engines), u64::from(spec.comparators));
-    let key = u64::from(SCORE + TOKEN);
+    let score = machine.score_bits();
+    let key = u64::from(score + TOKEN);
     let levels = u64::from(spec.comparators.max(2).ilog2());
     // Keys above, keys below, and all keys in input order for the last pass.
-    let width = Bits(spec.comparators * (SCORE + TOKEN));
+    let width = Bits(spec.comparators * (score + TOKEN));
     let words = spec.entries.div_ceil(spec.comparators.max(1));
     BlockParts {
         // A comparator a lane, and the prefix sums of the two zero eliminators.
-        adder_bits: engines * lanes * (u64::from(SCORE) + 2 * levels * levels),
+        adder_bits: engines * lanes * (u64::from(score) + 2 * levels * levels),
         pipeline_bits: engines * lanes * key * (2 * levels + 2),
         // The shift layers of the two zero eliminators.
         mux_bits: engines * 2 * lanes * levels * key,

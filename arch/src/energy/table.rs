@@ -7,6 +7,7 @@ use super::{
     sram::{Growth, Sram},
 };
 use crate::{
+    Accelerator,
     fault::Faults,
     reader::{Block, Document, Rule, Section},
 };
@@ -160,6 +161,14 @@ impl EnergyTable {
         };
         let read = Self::parse(&format!("{name}.toml"), text);
         Ok(read.unwrap_or_else(|faults| panic!("compiled-in tables have no faults: {faults}")))
+    }
+
+    /// The table that a machine names.
+    ///
+    /// # Errors
+    /// If there is none of that name.
+    pub fn of(machine: &Accelerator) -> Result<Self, UnknownTable> {
+        Self::named(&machine.technology.table)
     }
 
     /// Reads a table; `file` is what messages call it.

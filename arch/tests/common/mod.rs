@@ -1,8 +1,8 @@
 //! What several tests need.
 
-use tamis_arch::Accelerator;
+use tamis_arch::{Accelerator, accelerator};
 
-/// The machine of the paper.
-pub(crate) fn spatten() -> Accelerator {
-    tamis_arch::load("spatten").expect("the preset is good")
+/// A machine that is compiled in.
+pub(crate) fn preset(name: &str) -> Accelerator {
+    accelerator::load(name).expect("it is compiled in")
 }
