@@ -45,6 +45,15 @@ pub(crate) fn watts(value: f64) -> String {
     scaled(value, "W")
 }
 
+/// Two ends, the unit told once where both have the same.
+pub(crate) fn range(low: f64, high: f64, text: impl Fn(f64) -> String) -> String {
+    let (low, high) = (text(low), text(high));
+    match (low.rsplit_once(' '), high.rsplit_once(' ')) {
+        (Some((number, unit)), Some((_, same))) if unit == same => format!("{number}–{high}"),
+        _ => format!("{low}–{high}"),
+    }
+}
+
 /// Powers of ten: 1 kB is 1000 bytes.
 pub(crate) fn bytes(value: u64) -> String {
     if value < 1000 { format!("{value} B") } else { scaled(value as f64, "B") }
@@ -116,6 +125,12 @@ mod tests {
         assert_eq!(watts(8.3), "8.30 W");
         assert_eq!(bytes_per_second(512e9), "512 GB/s");
         assert_eq!(seconds(0.0), "0.00 s");
+    }
+
+    #[test]
+    fn a_range_tells_a_shared_unit_once() {
+        assert_eq!(range(1.0e6, 2.5e6, joules), "1.00–2.50 µJ");
+        assert_eq!(range(1.0e5, 2.5e6, joules), "100 nJ–2.50 µJ");
     }
 
     #[test]

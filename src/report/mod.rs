@@ -11,6 +11,7 @@ pub(crate) mod sample;
 mod table;
 
 pub(crate) mod dense;
+pub(crate) mod energy;
 pub(crate) mod timeline;
 
 use std::{
@@ -19,8 +20,11 @@ use std::{
 };
 
 use serde::Serialize;
+use tamis_arch::{energy::Spread, units::SquareMillimetres};
 use tamis_sim::outcome::Block;
 use tamis_workloads::plan::Phase;
+
+use self::energy::Energy;
 
 /// Number of the layout of this value; grows when a key changes its meaning or goes away.
 pub(crate) const SCHEMA: u32 = 1;
@@ -74,6 +78,18 @@ pub(crate) struct Machine {
     pub(crate) peak_operations_per_second: f64,
     /// All channels at their full rate.
     pub(crate) peak_dram_bytes_per_second: f64,
+    pub(crate) technology: Technology,
+    /// Logic and memories; the DRAM is not in it.
+    pub(crate) area_mm2: Spread<SquareMillimetres>,
+}
+
+/// Process and corner that areas and energies hold for.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Technology {
+    pub(crate) table: String,
+    pub(crate) node_nm: u32,
+    pub(crate) voltage_v: f64,
+    pub(crate) temperature_c: f64,
 }
 
 /// The trace or table.
@@ -186,30 +202,6 @@ pub(crate) struct Operations {
     pub(crate) executed_share: Option<f64>,
     pub(crate) executed_teraflops: Option<f64>,
     pub(crate) dense_equivalent_teraflops: Option<f64>,
-}
-
-/// Energy, priced from event counts.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct Energy {
-    pub(crate) total_pj: f64,
-    pub(crate) logic: Split,
-    pub(crate) sram: Split,
-    pub(crate) dram: Split,
-    pub(crate) blocks: BTreeMap<Block, Split>,
-    pub(crate) average_power_watts: Option<f64>,
-}
-
-/// Energy of events, and of time.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-pub(crate) struct Split {
-    pub(crate) dynamic_pj: f64,
-    pub(crate) static_pj: f64,
-}
-
-impl Split {
-    pub(crate) fn total_pj(self) -> f64 {
-        self.dynamic_pj + self.static_pj
-    }
 }
 
 /// Where a block's time went.

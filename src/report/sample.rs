@@ -3,7 +3,10 @@
 use std::num::NonZeroU64;
 
 use serde_json::json;
-use tamis_arch::units::{Bytes, Cycle, Cycles, Megahertz};
+use tamis_arch::{
+    energy::{Part, Spread},
+    units::{Bytes, Cycle, Cycles, Megahertz, Picojoules, SquareMillimetres},
+};
 use tamis_sim::{
     outcome::{Block, BlockOutcome, LayerTime, Outcome, Traffic, Work},
     stats::{Activity, Doing, Interval},
@@ -11,10 +14,10 @@ use tamis_sim::{
 use tamis_workloads::{plan::Phase, trace::Shape};
 
 use super::{
-    Baseline, Energy, Machine, Origin, PhaseReport, Policy, Quality, Report, SCHEMA, Split,
-    Workload,
+    Baseline, Machine, Origin, PhaseReport, Policy, Quality, Report, SCHEMA, Technology, Workload,
     build::{self, Ran, Rates},
     dense::{Counted, Dense},
+    energy::{BlockEnergy, Energy},
 };
 
 pub(crate) fn rates() -> Rates {
@@ -109,17 +112,24 @@ pub(crate) fn decode() -> Outcome {
     }
 }
 
-fn energy(seconds: f64) -> Energy {
-    let split = |dynamic_pj, static_pj| Split { dynamic_pj, static_pj };
-    let (logic, sram, dram) = (split(4e5, 1e5), split(2e5, 1e5), split(9e5, 3e5));
-    let total_pj = logic.total_pj() + sram.total_pj() + dram.total_pj();
+fn energy(outcome: &Outcome) -> Energy {
+    let spread = |pj: f64| {
+        let [low, typical, high] = [0.5, 1.0, 2.0].map(|times| Picojoules(times * pj));
+        Spread { low, typical, high }
+    };
+    let part =
+        |dynamic, background| Part { dynamic: spread(dynamic), background: spread(background) };
+    let (logic, sram, dram) = (part(4e5, 1e5), part(2e5, 1e5), part(9e5, 3e5));
+    let total = logic.total() + sram.total() + dram.total();
+    let elapsed = outcome.elapsed.at(rates().clock);
+    let block = |logic, sram| BlockEnergy { logic: spread(logic), sram: spread(sram) };
     Energy {
-        total_pj,
+        total,
         logic,
         sram,
         dram,
-        blocks: [(Block::Fetcher, split(1e5, 5e4)), (Block::QkArray, split(3e5, 5e4))].into(),
-        average_power_watts: Some(total_pj * 1e-12 / seconds),
+        blocks: [(Block::Fetcher, block(1e5, 5e4)), (Block::QkArray, block(3e5, 5e4))].into(),
+        average_power: Some(total.map(|energy| energy / elapsed)),
     }
 }
 
@@ -131,7 +141,7 @@ fn phase(outcome: &Outcome, quality: Quality) -> PhaseReport {
             outcome,
             dense: Dense::of(&shape(), outcome.phase),
             quality: Some((quality, vec![quality; outcome.layers.len()])),
-            energy: Some(energy(seconds)),
+            energy: Some(energy(outcome)),
             row_hit_rate: Some(0.75),
         },
         &rates,
@@ -180,6 +190,13 @@ pub(crate) fn report() -> Report {
             topk_seed: 1,
             peak_operations_per_second: 1e12,
             peak_dram_bytes_per_second: 64e9,
+            technology: Technology {
+                table: "40nm".to_owned(),
+                node_nm: 40,
+                voltage_v: 0.9,
+                temperature_c: 27.0,
+            },
+            area_mm2: Spread::exact(SquareMillimetres(18.71)),
         },
         workload: Workload {
             model: "sample".to_owned(),

@@ -2,11 +2,16 @@
 
 use std::io::{self, Write};
 
-use super::{Baseline, BlockActivity, Origin, PhaseReport, Policy, Report, Workload, key};
+use tamis_arch::units::Picojoules;
+use tamis_sim::outcome::Block;
+
+use super::{
+    Baseline, BlockActivity, Origin, PhaseReport, Policy, Report, Workload, energy::Energy, key,
+};
 use crate::{
     grid::Grid,
     text::{
-        self, UNDEFINED, bytes, bytes_per_second, grouped, joules, or_dash, percent, plain,
+        self, UNDEFINED, bytes, bytes_per_second, grouped, joules, or_dash, percent, plain, range,
         seconds, small, times, watts,
     },
 };
@@ -24,11 +29,15 @@ fn write_head(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{}", workload_line(&report.workload))?;
     writeln!(
         out,
-        "on {}: {} MHz, {}FLOP/s, DRAM {}",
+        "on {}: {} MHz, {}FLOP/s, DRAM {}, {:.1} mm² ({} nm, {} V, {} °C)",
         machine.name,
         machine.clock_mhz,
         text::count(machine.peak_operations_per_second),
         bytes_per_second(machine.peak_dram_bytes_per_second),
+        machine.area_mm2.typical.0,
+        machine.technology.node_nm,
+        machine.technology.voltage_v,
+        machine.technology.temperature_c,
     )
 }
 
@@ -97,15 +106,17 @@ const COSTS: &[(&str, Text)] = &[
     ("TFLOP/s, dense-equivalent", |p| or_dash(p.operations.dense_equivalent_teraflops, plain)),
     ("queries refetched", |phase| or_dash(phase.queries.refetched_share, percent)),
     ("", |_| String::new()),
-    ("energy", |phase| energy(phase, |energy| energy.total_pj)),
-    ("  logic, dynamic", |phase| energy(phase, |energy| energy.logic.dynamic_pj)),
-    ("  SRAM, dynamic", |phase| energy(phase, |energy| energy.sram.dynamic_pj)),
-    ("  DRAM, dynamic", |phase| energy(phase, |energy| energy.dram.dynamic_pj)),
-    ("  logic, static", |phase| energy(phase, |energy| energy.logic.static_pj)),
-    ("  SRAM, static", |phase| energy(phase, |energy| energy.sram.static_pj)),
-    ("  DRAM, static", |phase| energy(phase, |energy| energy.dram.static_pj)),
+    ("energy", |phase| energy(phase, |energy| energy.total.typical)),
+    ("  range of its sources", energy_range),
+    ("  logic, dynamic", |phase| energy(phase, |energy| energy.logic.dynamic.typical)),
+    ("  SRAM, dynamic", |phase| energy(phase, |energy| energy.sram.dynamic.typical)),
+    ("  DRAM, dynamic", |phase| energy(phase, |energy| energy.dram.dynamic.typical)),
+    ("  logic, static", |phase| energy(phase, |energy| energy.logic.background.typical)),
+    ("  SRAM, static", |phase| energy(phase, |energy| energy.sram.background.typical)),
+    ("  DRAM, static", |phase| energy(phase, |energy| energy.dram.background.typical)),
     ("average power", |phase| {
-        or_dash(phase.energy.as_ref().and_then(|energy| energy.average_power_watts), watts)
+        let power = phase.energy.as_ref().and_then(|energy| energy.average_power);
+        or_dash(power.map(|power| power.typical.0), watts)
     }),
     ("", |_| String::new()),
     ("error of the outputs", |phase| {
@@ -142,8 +153,15 @@ fn in_decode(
     }
 }
 
-fn energy(phase: &PhaseReport, part: fn(&super::Energy) -> f64) -> String {
-    or_dash(phase.energy.as_ref().map(part), joules)
+fn energy(phase: &PhaseReport, part: fn(&Energy) -> Picojoules) -> String {
+    or_dash(phase.energy.as_ref().map(|energy| part(energy).0), joules)
+}
+
+fn energy_range(phase: &PhaseReport) -> String {
+    phase.energy.as_ref().map_or_else(
+        || UNDEFINED.to_owned(),
+        |Energy { total, .. }| range(total.low.0, total.high.0, joules),
+    )
 }
 
 fn slowest_layer(phase: &PhaseReport) -> String {
@@ -163,13 +181,25 @@ fn write_activity(policy: &Policy, out: &mut dyn Write) -> io::Result<()> {
     for &block in &blocks.collect::<std::collections::BTreeSet<_>>() {
         let cells = policy.phases.iter().map(|phase| {
             let spent = phase.blocks.get(block).map_or_else(|| UNDEFINED.to_owned(), activity);
-            let energy = phase.energy.as_ref().and_then(|energy| energy.blocks.get(block));
-            format!("{spent}  {:>8}", or_dash(energy.map(|split| split.total_pj()), joules))
+            format!("{spent}  {:>8}", or_dash(energy_of(phase, *block), joules))
         });
         grid.row(&format!("  {}", key(block)), cells);
     }
-    writeln!(out, "\n{}: busy / starved / blocked, % of cycles; energy", policy.name)?;
+    writeln!(
+        out,
+        "\n{}: busy / starved / blocked, % of cycles; energy without leakage",
+        policy.name
+    )?;
     grid.write(out)
+}
+
+/// Of what happened in it; the DRAM's counts whole.
+fn energy_of(phase: &PhaseReport, block: Block) -> Option<f64> {
+    let energy = phase.energy.as_ref()?;
+    if block == Block::Dram {
+        return Some(energy.dram.total().typical.0);
+    }
+    energy.blocks.get(&block).map(|energy| energy.total().0)
 }
 
 fn activity(spent: &BlockActivity) -> String {
