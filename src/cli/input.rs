@@ -2,17 +2,29 @@
 
 use std::path::Path;
 
-use tamis_workloads::trace::{self, BUNDLED, TraceFile};
+use tamis_workloads::{
+    table::Table,
+    trace::{self, BUNDLED, TraceFile},
+};
 
 use crate::exit::{Exit, Failure, OrExit};
 
-/// Opens a bundled trace by its name, or else a file. A file in the current folder that has the
-/// name of a bundled trace is reached as `./NAME`.
-pub(crate) fn open_trace(name_or_path: &str) -> Result<TraceFile, Failure> {
+/// What can be replayed.
+pub(crate) enum Workload {
+    /// Q, K and V: a policy decides what is computed.
+    Trace(Box<TraceFile>),
+    /// A workload table of the SpAtten authors: what was computed is in it.
+    Table(Table),
+}
+
+/// Opens a bundled trace by its name, or else a file: a table if it ends in `.csv`, else a trace. A
+/// file in the current folder that has the name of a bundled trace is reached as `./NAME`.
+pub(crate) fn open(name_or_path: &str) -> Result<Workload, Failure> {
     if let Some(bundled) = trace::bundled(name_or_path) {
-        return bundled.open().or_exit(Exit::Bug);
+        return bundled.open().or_exit(Exit::Bug).map(|trace| Workload::Trace(Box::new(trace)));
     }
-    if !Path::new(name_or_path).exists() {
+    let path = Path::new(name_or_path);
+    if !path.exists() {
         let names = BUNDLED.map(|trace| trace.name).join("`, `");
         let message = format!(
             "{name_or_path}: there is no such file, and no bundled trace of that name (bundled: \
@@ -20,5 +32,8 @@ pub(crate) fn open_trace(name_or_path: &str) -> Result<TraceFile, Failure> {
         );
         return Err(Failure::new(Exit::Input, message));
     }
-    TraceFile::open(name_or_path).or_exit(Exit::Input)
+    if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv")) {
+        return Table::open(path).or_exit(Exit::Input).map(Workload::Table);
+    }
+    TraceFile::open(path).or_exit(Exit::Input).map(|trace| Workload::Trace(Box::new(trace)))
 }

@@ -2,13 +2,17 @@
 
 use std::io::{self, Write};
 
-use tamis_workloads::statistics::{LayerStatistics, MIN_KEYS, TraceInfo};
+use serde::Serialize;
+use tamis_workloads::{
+    statistics::{LayerStatistics, MIN_KEYS, TraceInfo},
+    table::{Table, TableSummary},
+};
 
-use super::input;
+use super::input::{self, Workload};
 use crate::{
     exit::{Exit, Failure, OrExit},
     grid::Grid,
-    text::{bytes, or_dash, percent, plain},
+    text::{UNDEFINED, bytes, grouped, or_dash, percent, plain},
 };
 
 /// Look into traces.
@@ -22,7 +26,8 @@ pub(crate) struct Trace {
 enum Command {
     /// Print the shape of a trace, and where its attention goes, layer by layer.
     Info {
-        /// A trace file (`attention-trace` 1), or the name of a bundled trace.
+        /// A trace file (`attention-trace` 1), a SpAtten workload table (.csv), or the name of a
+        /// bundled trace.
         #[arg(value_name = "FILE")]
         file: String,
         /// How to print it.
@@ -42,23 +47,67 @@ enum Format {
 impl Trace {
     pub(crate) fn run(self, out: &mut dyn Write) -> Result<Exit, Failure> {
         let Command::Info { file, format } = self.command;
-        let trace = input::open_trace(&file)?;
-        let info = TraceInfo::of(&trace).or_exit(Exit::Input)?;
-        let written = match format {
-            Format::Table => write_table(&info, out),
-            Format::Json => write_json(&info, out),
+        let written = match (input::open(&file)?, format) {
+            (Workload::Trace(trace), format) => {
+                let info = TraceInfo::of(&trace).or_exit(Exit::Input)?;
+                match format {
+                    Format::Table => write_trace(&info, out),
+                    Format::Json => write_json(&info, out),
+                }
+            }
+            (Workload::Table(table), Format::Table) => write_totals(&table, out),
+            (Workload::Table(table), Format::Json) => write_json(&Totals::of(&table), out),
         };
         written.map_err(|error| Failure::writing("to standard output", &error))?;
         Ok(Exit::Done)
     }
 }
 
-fn write_json(info: &TraceInfo, out: &mut dyn Write) -> io::Result<()> {
+/// What a workload table adds up to.
+#[derive(Serialize)]
+struct Totals<'t> {
+    configuration: Option<&'t str>,
+    sha256: &'t str,
+    head_dim: u32,
+    totals: TableSummary,
+}
+
+impl<'t> Totals<'t> {
+    fn of(table: &'t Table) -> Self {
+        Self {
+            configuration: table.configuration.as_deref(),
+            sha256: &table.sha256,
+            head_dim: table.head_dim,
+            totals: table.summary(),
+        }
+    }
+}
+
+fn write_totals(table: &Table, out: &mut dyn Write) -> io::Result<()> {
+    let TableSummary { rows, tokens, keys, values, refetched_rows } = table.summary();
+    let share = |part: u64, whole: u64| {
+        let share = (whole > 0).then(|| part as f64 / whole as f64);
+        format!("{} ({})", grouped(part), or_dash(share, percent))
+    };
+    let rows = [
+        ("configuration", table.configuration.clone().unwrap_or_else(|| UNDEFINED.to_owned())),
+        ("rows", format!("{}, each a head of a layer and step", grouped(rows))),
+        ("head_dim", table.head_dim.to_string()),
+        ("tokens so far", format!("{} over all rows", grouped(tokens))),
+        ("keys fetched", share(keys, tokens)),
+        ("values fetched", share(values, tokens)),
+        ("rows refetched", share(refetched_rows, rows)),
+        ("SHA-256", table.sha256.clone()),
+    ];
+    rows.iter().try_for_each(|(title, text)| writeln!(out, "{title:<16}{text}"))
+}
+
+fn write_json(info: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
     serde_json::to_writer_pretty(&mut *out, info)?;
     out.write_all(b"\n")
 }
 
-fn write_table(info: &TraceInfo, out: &mut dyn Write) -> io::Result<()> {
+fn write_trace(info: &TraceInfo, out: &mut dyn Write) -> io::Result<()> {
     let (shape, origin) = (&info.shape, &info.origin);
     let sees = if shape.causal { "earlier tokens and itself" } else { "all tokens" };
     let windowed = shape.window.iter().filter(|&&window| window > 0).count();

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     grid::Grid,
     text::{
-        self, UNDEFINED, bytes, bytes_per_second, grouped, joules, or_dash, percent, plain, range,
+        self, UNDEFINED, bytes, bytes_per_second, grouped, joules, or_dash, percent, range,
         seconds, small, times, watts,
     },
 };
@@ -102,8 +102,8 @@ const COSTS: &[(&str, Text)] = &[
     ("", |_| String::new()),
     ("operations", |phase| text::count(phase.operations.executed_operations as f64)),
     ("  of dense", |phase| or_dash(phase.operations.executed_share, percent)),
-    ("TFLOP/s, executed", |phase| or_dash(phase.operations.executed_teraflops, plain)),
-    ("TFLOP/s, dense-equivalent", |p| or_dash(p.operations.dense_equivalent_teraflops, plain)),
+    ("  rate", |phase| or_dash(phase.operations.executed_teraflops, teraflops)),
+    ("  dense-equivalent rate", |p| or_dash(p.operations.dense_equivalent_teraflops, teraflops)),
     ("queries refetched", |phase| or_dash(phase.queries.refetched_share, percent)),
     ("", |_| String::new()),
     ("energy", |phase| energy(phase, |energy| energy.total.typical)),
@@ -155,6 +155,10 @@ fn in_decode(
 
 fn energy(phase: &PhaseReport, part: fn(&Energy) -> Picojoules) -> String {
     or_dash(phase.energy.as_ref().map(|energy| part(energy).0), joules)
+}
+
+fn teraflops(value: f64) -> String {
+    format!("{}FLOP/s", text::count(value * 1e12))
 }
 
 fn energy_range(phase: &PhaseReport) -> String {
