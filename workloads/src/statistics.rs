@@ -89,7 +89,7 @@ pub struct LayerStatistics {
 }
 
 /// Means over rows of how a row's probabilities are spread.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct RowStatistics {
     /// Attention mass on the largest tenth (rounded up) of the visible keys.
     pub mass_top_tenth: f64,
@@ -152,7 +152,7 @@ fn layer_statistics(
     let outputs = heads.iter().fold(Span::NOTHING, |span, head| span.with(&head.output));
     LayerStatistics {
         layer: index,
-        rows: RowStatistics::of(&heads),
+        rows: RowStatistics::mean(&heads),
         first_token_mass: (rows > 0.0).then(|| sum(|head| head.first_token) / rows),
         importance_top_quarter: top_quarter(&importance).expect(SUM),
         importance_top_quarter_without_first: top_quarter(&importance[1..]),
@@ -168,13 +168,9 @@ fn layer_statistics(
 
 /// Sums over the rows of one head.
 struct HeadSums {
-    /// Rows with enough keys, and sums over these.
+    /// Rows with enough keys, and the sums of their figures.
     rows: f64,
-    mass_top_tenth: f64,
-    mass_top_quarter: f64,
-    keys_for_90_percent: f64,
-    max_probability: f64,
-    flat_rows: f64,
+    spread: RowStatistics,
     /// Probability on token 0 of the rows after the first.
     first_token: f64,
     /// By token.
@@ -188,11 +184,7 @@ impl HeadSums {
     fn of(shape: &Shape, index: u32, layer: &Layer, head: u32) -> Self {
         let mut sums = Self {
             rows: 0.0,
-            mass_top_tenth: 0.0,
-            mass_top_quarter: 0.0,
-            keys_for_90_percent: 0.0,
-            max_probability: 0.0,
-            flat_rows: 0.0,
+            spread: RowStatistics::default(),
             first_token: 0.0,
             importance: vec![0.0; shape.seq_len as usize],
             output: 0.0,
@@ -228,25 +220,27 @@ impl HeadSums {
             reached < 0.9
         };
         let keys = 1 + sorted.iter().take_while(short_of_90_percent).count();
+        let share = |part: usize| sorted[..sorted.len().div_ceil(part)].iter().sum::<f64>();
         self.rows += 1.0;
-        self.mass_top_tenth += sorted[..sorted.len().div_ceil(10)].iter().sum::<f64>();
-        self.mass_top_quarter += sorted[..sorted.len().div_ceil(4)].iter().sum::<f64>();
-        self.keys_for_90_percent += keys.min(sorted.len()) as f64 / sorted.len() as f64;
-        self.max_probability += sorted[0];
-        self.flat_rows += f64::from(sorted[0] < FLAT);
+        self.spread.mass_top_tenth += share(10);
+        self.spread.mass_top_quarter += share(4);
+        self.spread.keys_for_90_percent += keys.min(sorted.len()) as f64 / sorted.len() as f64;
+        self.spread.max_probability += sorted[0];
+        self.spread.flat_rows += f64::from(sorted[0] < FLAT);
     }
 }
 
 impl RowStatistics {
-    fn of(heads: &[HeadSums]) -> Option<Self> {
+    fn mean(heads: &[HeadSums]) -> Option<Self> {
         let rows: f64 = heads.iter().map(|head| head.rows).sum();
-        let mean = |of: fn(&HeadSums) -> f64| heads.iter().map(of).sum::<f64>() / rows;
+        let mean =
+            |of: fn(&Self) -> f64| heads.iter().map(|head| of(&head.spread)).sum::<f64>() / rows;
         (rows > 0.0).then(|| Self {
-            mass_top_tenth: mean(|head| head.mass_top_tenth),
-            mass_top_quarter: mean(|head| head.mass_top_quarter),
-            keys_for_90_percent: mean(|head| head.keys_for_90_percent),
-            max_probability: mean(|head| head.max_probability),
-            flat_rows: mean(|head| head.flat_rows),
+            mass_top_tenth: mean(|spread| spread.mass_top_tenth),
+            mass_top_quarter: mean(|spread| spread.mass_top_quarter),
+            keys_for_90_percent: mean(|spread| spread.keys_for_90_percent),
+            max_probability: mean(|spread| spread.max_probability),
+            flat_rows: mean(|spread| spread.flat_rows),
         })
     }
 }

@@ -5,8 +5,23 @@
 //! and one [`Layer`] at a time, so that a run holds one layer whatever the model's depth.
 //!
 //! The format is [safetensors] with tensors `layer.{l}.q` of shape `[heads, seq, head_dim]` and
-//! `layer.{l}.k`, `layer.{l}.v` of shape `[kv heads, seq, head_dim]`, in f16 or f32, and metadata
-//! that says what they are. Attention is `p = softmax(scale * q·k)`, `out = p·v`.
+//! `layer.{l}.k`, `layer.{l}.v` of shape `[kv heads, seq, head_dim]`, in f16 or f32. Q is not
+//! scaled: attention is `p = softmax(scale * q·k)`, `out = p·v`. The metadata are strings:
+//!
+//! | key | value |
+//! | --- | --- |
+//! | `format`, `version` | `attention-trace`, `1` |
+//! | `model`, `task`, `source_text` | any text |
+//! | `num_layers`, `num_heads`, `num_kv_heads`, `head_dim`, `seq_len` | whole numbers, at least 1; `num_kv_heads` divides `num_heads` |
+//! | `causal` | `true` or `false` |
+//! | `scale` | a number from 1e-6 to 1e6 |
+//! | `prompt_len` | tokens of the prompt, from 1 to `seq_len`; causal traces only; may be left out |
+//! | `window` | JSON list, for each layer the keys that a query sees, itself included, or 0 for all; causal traces only; may be left out |
+//! | `tokens` | JSON list of `seq_len` strings; may be left out |
+//! | `model_num_layers`, `source_layers` | layers of the model, and which of them these are, as `0,7,14`; may be left out |
+//! | `sampling`, `f16_max_abs_prob_error`, `f16_max_rel_output_error`, `x_…` | notes, passed on; may be left out |
+//!
+//! Any other key is an error, so that a misspelt one cannot pass for one that was left out.
 //!
 //! [safetensors]: https://github.com/huggingface/safetensors
 
