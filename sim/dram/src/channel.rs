@@ -194,9 +194,9 @@ impl Channel {
             self.buses.iter_mut().for_each(|bus| bus.look_at_rows(now));
         }
         for bus in 0..self.buses.len() {
-            self.set_mode(bus, now);
+            self.set_mode(bus, now, now);
             let issued = self.column_slot(bus, now);
-            self.set_mode(bus, now);
+            self.set_mode(bus, now, now + 1);
             if !(issued && self.fixed.single_bus) {
                 self.row_slot(bus, now);
             }
@@ -204,12 +204,19 @@ impl Channel {
     }
 
     /// Turns to writes when many wait or no read does, and back when few wait and a read does. While a
-    /// refresh waits nothing turns.
-    fn set_mode(&mut self, bus: usize, now: u64) {
-        if self.mode() != self.writing && self.buses[bus].due.is_empty() {
-            self.writing = !self.writing;
-            self.buses.iter_mut().for_each(|bus| bus.look_at_all(now));
+    /// refresh waits nothing turns. The column slot of this bus is still to come at `column`; buses before it
+    /// have had their turn.
+    fn set_mode(&mut self, bus: usize, now: u64, column: u64) {
+        if self.mode() == self.writing || !self.buses[bus].due.is_empty() {
+            return;
         }
+        self.writing = !self.writing;
+        let (before, after) = self.buses.split_at_mut(bus);
+        before.iter_mut().for_each(|bus| bus.look_at_all(now + 1));
+        let (this, after) = after.split_first_mut().expect("the bus exists");
+        this.look_at_rows(now);
+        this.look_at_columns(column);
+        after.iter_mut().for_each(|bus| bus.look_at_all(now));
     }
 
     /// Whether writes should be drained, given what waits.

@@ -40,8 +40,8 @@ impl Bus {
         (0..buses)
             .map(|bus| Self {
                 banks: (u64::MAX >> (64 - banks)) << (bus * banks),
-                next_column: NEVER,
-                next_row: NEVER,
+                next_column: 1,
+                next_row: 1,
                 due: VecDeque::new(),
             })
             .collect()
@@ -61,9 +61,13 @@ impl Bus {
         self.next_row = tick.min(self.next_row);
     }
 
+    pub(super) fn look_at_columns(&mut self, tick: u64) {
+        self.next_column = tick.min(self.next_column);
+    }
+
     pub(super) fn look_at_all(&mut self, tick: u64) {
         self.look_at_rows(tick);
-        self.next_column = tick.min(self.next_column);
+        self.look_at_columns(tick);
     }
 }
 

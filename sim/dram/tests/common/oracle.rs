@@ -1,0 +1,295 @@
+//! The slow, obvious channel: every tick, a scan of the queue, the whole list of constraints against the
+//! history of commands. Shares no code with the model.
+
+use tamis_arch::dram::{Buses, Command, Dram, Level, PagePolicy, Refresh, Sharing};
+use tamis_dram::{Completion, Kind, Request, Tick};
+
+/// Ticks after which no constraint reaches back.
+const MEMORY: u64 = 1_000;
+
+#[derive(Clone, Copy)]
+struct Waiting {
+    request: Request,
+    /// Order of arrival.
+    age: u64,
+}
+
+pub(crate) struct Oracle {
+    dram: Dram,
+    now: u64,
+    age: u64,
+    reads: Vec<Waiting>,
+    writes: Vec<Waiting>,
+    /// Requests whose row was opened for them.
+    active: Vec<Waiting>,
+    /// Pseudo-channel or bank of each refresh that is due, in order.
+    due: Vec<usize>,
+    refreshes: usize,
+    rows: Vec<Option<u32>>,
+    history: Vec<(u64, Command, usize)>,
+    writing: bool,
+    pub(crate) done: Vec<Completion>,
+}
+
+impl Oracle {
+    pub(crate) fn new(dram: &Dram) -> Self {
+        let banks = dram.standard.organisation.banks_per_channel() as usize;
+        Self {
+            dram: dram.clone(),
+            now: 0,
+            age: 0,
+            reads: vec![],
+            writes: vec![],
+            active: vec![],
+            due: vec![],
+            refreshes: 0,
+            rows: vec![None; banks],
+            history: vec![],
+            writing: false,
+            done: vec![],
+        }
+    }
+
+    pub(crate) fn is_idle(&self) -> bool {
+        self.reads.is_empty() && self.writes.is_empty() && self.active.is_empty()
+    }
+
+    /// Takes a request if there is room for it.
+    pub(crate) fn push(&mut self, request: Request) -> bool {
+        let same = |write: &Waiting| {
+            write.request.kind == Kind::Write && write.request.location == request.location
+        };
+        if self.writes.iter().any(same) || self.active.iter().any(same) {
+            self.done.push(Completion { at: Tick(self.now + 1), id: request.id });
+            return true;
+        }
+        let controller = &self.dram.controller;
+        let (queue, depth) = match request.kind {
+            Kind::Read => (&mut self.reads, controller.read_queue),
+            Kind::Write => (&mut self.writes, controller.write_queue),
+        };
+        if queue.len() == depth as usize {
+            return false;
+        }
+        self.age += 1;
+        queue.push(Waiting { request, age: self.age });
+        true
+    }
+
+    pub(crate) fn tick(&mut self) {
+        self.now += 1;
+        self.history.retain(|&(at, ..)| at + MEMORY > self.now);
+        self.raise_refresh();
+        for bus in 0..self.buses() {
+            self.turn(bus);
+            let column = self.column(bus);
+            self.turn(bus);
+            if !column || self.dram.standard.buses == Buses::RowAndColumn {
+                self.row(bus);
+            }
+        }
+    }
+
+    fn buses(&self) -> usize {
+        match self.dram.controller.command_bus {
+            Sharing::Shared => 1,
+            Sharing::Split => self.dram.standard.organisation.pseudo_channels as usize,
+        }
+    }
+
+    fn per_pseudo(&self) -> usize {
+        self.rows.len() / self.dram.standard.organisation.pseudo_channels as usize
+    }
+
+    fn bus_of(&self, bank: usize) -> usize {
+        if self.buses() == 1 { 0 } else { bank / self.per_pseudo() }
+    }
+
+    fn bank(&self, request: &Request) -> usize {
+        let organisation = &self.dram.standard.organisation;
+        let at = request.location;
+        let group = at.pseudo * organisation.bank_groups + at.group;
+        (group * organisation.banks + at.bank) as usize
+    }
+
+    fn raise_refresh(&mut self) {
+        let timing = &self.dram.standard.timing;
+        match self.dram.controller.refresh {
+            Refresh::None => {}
+            Refresh::AllBank => {
+                if self.now.is_multiple_of(u64::from(timing.refresh_interval)) {
+                    self.due.extend(0..self.dram.standard.organisation.pseudo_channels as usize);
+                }
+            }
+            Refresh::PerBank => {
+                if self.now.is_multiple_of(u64::from(timing.bank_refresh_interval)) {
+                    self.due.push(self.refreshes % self.rows.len());
+                    self.refreshes += 1;
+                }
+            }
+        }
+    }
+
+    /// The refresh that a bus must do next.
+    fn refresh_of(&self, bus: usize) -> Option<usize> {
+        let all = self.dram.controller.refresh == Refresh::AllBank;
+        let bank_of = |target: usize| if all { target * self.per_pseudo() } else { target };
+        self.due.iter().position(|&target| self.bus_of(bank_of(target)) == bus)
+    }
+
+    fn turn(&mut self, bus: usize) {
+        if self.refresh_of(bus).is_some() {
+            return;
+        }
+        let controller = &self.dram.controller;
+        let filled = 100 * u32::try_from(self.writes.len()).expect("few");
+        let high = controller.write_high_percent * controller.write_queue;
+        let low = controller.write_low_percent * controller.write_queue;
+        if self.writing {
+            self.writing = filled >= low || self.reads.is_empty();
+        } else {
+            self.writing = filled > high || self.reads.is_empty();
+        }
+    }
+
+    fn served(&self) -> &[Waiting] {
+        if self.writing { &self.writes } else { &self.reads }
+    }
+
+    fn column(&mut self, bus: usize) -> bool {
+        let ready = |waiting: &&Waiting| {
+            let bank = self.bank(&waiting.request);
+            self.bus_of(bank) == bus
+                && self.rows[bank] == Some(waiting.request.location.row)
+                && self.legal(column_command(waiting.request.kind), bank)
+        };
+        let oldest = |list: &[Waiting]| list.iter().filter(ready).min_by_key(|w| w.age).copied();
+        let active = oldest(&self.active);
+        let found = active.or_else(|| match self.refresh_of(bus) {
+            None => oldest(self.served()),
+            Some(_) => None,
+        });
+        let Some(Waiting { request, age }) = found else { return false };
+        for list in [&mut self.reads, &mut self.writes, &mut self.active] {
+            list.retain(|waiting| waiting.age != age);
+        }
+        let timing = &self.dram.standard.timing;
+        let latency = match request.kind {
+            Kind::Read => timing.read_latency,
+            Kind::Write => timing.write_latency,
+        };
+        let at = Tick(self.now + u64::from(latency + timing.burst));
+        self.done.push(Completion { at, id: request.id });
+        self.issue(column_command(request.kind), self.bank(&request));
+        true
+    }
+
+    fn row(&mut self, bus: usize) {
+        if let Some(place) = self.refresh_of(bus) {
+            self.refresh(place);
+            return;
+        }
+        let command = |waiting: &Waiting| {
+            let bank = self.bank(&waiting.request);
+            match self.rows[bank] {
+                None => Some(Command::Activate),
+                Some(row) if row == waiting.request.location.row => None,
+                Some(_) if self.has_active(bank) => None,
+                Some(_) => Some(Command::Precharge),
+            }
+        };
+        let ready = |waiting: &&Waiting| {
+            let bank = self.bank(&waiting.request);
+            self.bus_of(bank) == bus
+                && command(waiting).is_some_and(|command| self.legal(command, bank))
+        };
+        let oldest = self.served().iter().filter(ready).min_by_key(|waiting| waiting.age);
+        let Some(&waiting) = oldest else { return };
+        let bank = self.bank(&waiting.request);
+        if command(&waiting) == Some(Command::Activate) {
+            self.reads.retain(|other| other.age != waiting.age);
+            self.writes.retain(|other| other.age != waiting.age);
+            self.active.push(waiting);
+            self.rows[bank] = Some(waiting.request.location.row);
+            self.issue(Command::Activate, bank);
+        } else {
+            self.rows[bank] = None;
+            self.issue(Command::Precharge, bank);
+        }
+    }
+
+    fn refresh(&mut self, place: usize) {
+        let all = self.dram.controller.refresh == Refresh::AllBank;
+        let target = self.due[place];
+        let (first, count) =
+            if all { (target * self.per_pseudo(), self.per_pseudo()) } else { (target, 1) };
+        let banks = first..first + count;
+        let closed = banks.clone().all(|bank| self.rows[bank].is_none());
+        if !closed && banks.clone().any(|bank| self.has_active(bank)) {
+            return;
+        }
+        let command = match (all, closed) {
+            (true, false) => Command::PrechargeAll,
+            (true, true) => Command::RefreshAll,
+            (false, false) => Command::Precharge,
+            (false, true) => Command::RefreshBank,
+        };
+        if self.legal(command, first) {
+            self.issue(command, first);
+            self.rows[banks].fill(None);
+            if closed {
+                self.due.remove(place);
+            }
+        }
+    }
+
+    fn has_active(&self, bank: usize) -> bool {
+        self.active.iter().any(|waiting| self.bank(&waiting.request) == bank)
+    }
+
+    fn issue(&mut self, command: Command, bank: usize) {
+        assert_eq!(self.dram.controller.page, PagePolicy::Open);
+        self.history.push((self.now, command, bank));
+    }
+
+    /// Every constraint, and the command buses, against all that was issued.
+    fn legal(&self, to: Command, bank: usize) -> bool {
+        let standard = &self.dram.standard;
+        let constraints = standard.constraints.iter().filter(|rule| rule.to == to).all(|rule| {
+            let mut before = self.history.iter().rev().filter(|&&(_, command, other)| {
+                command == rule.from && self.same(rule.level, bank, other)
+            });
+            match before.nth(rule.window as usize - 1) {
+                Some(&(at, ..)) => self.now >= at + u64::from(standard.spacing(rule)),
+                None => true,
+            }
+        });
+        let level = match self.dram.controller.command_bus {
+            Sharing::Shared => Level::Channel,
+            Sharing::Split => Level::PseudoChannel,
+        };
+        let bus_is_free = self.history.iter().all(|&(at, command, other)| {
+            let same_bus = standard.buses == Buses::Single || command.is_column() == to.is_column();
+            let until = at + u64::from(standard.occupancy[command.index()]);
+            !same_bus || !self.same(level, bank, other) || self.now >= until
+        });
+        constraints && bus_is_free
+    }
+
+    fn same(&self, level: Level, one: usize, other: usize) -> bool {
+        let per_group = self.dram.standard.organisation.banks as usize;
+        match level {
+            Level::Channel => true,
+            Level::PseudoChannel => one / self.per_pseudo() == other / self.per_pseudo(),
+            Level::BankGroup => one / per_group == other / per_group,
+            Level::Bank => one == other,
+        }
+    }
+}
+
+fn column_command(kind: Kind) -> Command {
+    match kind {
+        Kind::Read => Command::Read,
+        Kind::Write => Command::Write,
+    }
+}

@@ -1,0 +1,152 @@
+//! The event-driven channel gives every request the tick that ticking through every cycle gives it.
+
+#[path = "common/oracle.rs"]
+mod slow;
+
+use proptest::prelude::*;
+use slow::Oracle;
+use tamis_arch::dram::{Controller, Dram, MappingPreset, Refresh, Sharing};
+use tamis_dram::{Channel, Completion, Kind, Mapping, Request, Tick};
+
+/// A request and the ticks since the one before.
+type Arrival = (u64, Request);
+
+/// What varies from case to case.
+#[derive(Clone, Debug)]
+struct Setup {
+    mapping: MappingPreset,
+    read_queue: u32,
+    write_queue: u32,
+    refresh: Refresh,
+    command_bus: Sharing,
+}
+
+impl Setup {
+    fn dram(&self) -> Dram {
+        let &Self { mapping, read_queue, write_queue, refresh, command_bus } = self;
+        let controller =
+            Controller { read_queue, write_queue, refresh, command_bus, ..Controller::usual() };
+        let mut dram = Dram::new("hbm2", 1, mapping.name(), controller).expect("a memory");
+        // Often enough to matter in a short test.
+        dram.standard.timing.refresh_interval = 700;
+        dram.standard.timing.bank_refresh_interval = 90;
+        dram
+    }
+}
+
+fn setup() -> impl Strategy<Value = Setup> {
+    let depth = || prop_oneof![1u32..4, 4u32..65];
+    let refresh = prop::sample::select(Refresh::ALL);
+    let bus = prop::sample::select(Sharing::ALL);
+    let mapping = prop::sample::select(MappingPreset::ALL.as_slice());
+    (mapping, depth(), depth(), refresh, bus).prop_map(
+        |(mapping, read_queue, write_queue, refresh, command_bus)| Setup {
+            mapping,
+            read_queue,
+            write_queue,
+            refresh,
+            command_bus,
+        },
+    )
+}
+
+/// Bursts and gaps, on few rows of few banks: conflicts, hits, forwarded reads.
+fn traffic() -> impl Strategy<Value = Vec<(u64, u64, bool)>> {
+    let gap = prop_oneof![6 => Just(0u64), 3 => 1u64..6, 1 => 20u64..120];
+    let near = (0u64..64).prop_map(|block| 32 * block);
+    let far = (0u64..4, 0u64..512).prop_map(|(row, block)| (row << 24) + 32 * block);
+    let address = prop_oneof![near, far];
+    prop::collection::vec((gap, address, prop::bool::weighted(0.3)), 1..250)
+}
+
+fn arrivals(dram: &Dram, traffic: &[(u64, u64, bool)]) -> Vec<Arrival> {
+    let mapping = Mapping::new(dram);
+    let arrival = |(id, &(gap, address, write)): (u64, &(u64, u64, bool))| {
+        let kind = if write { Kind::Write } else { Kind::Read };
+        (gap, Request { id, location: mapping.decode(address), kind })
+    };
+    (0..).zip(traffic).map(arrival).collect()
+}
+
+/// Offers each request when its time has come and the one before was taken, and again in every tick.
+fn by_ticking(dram: &Dram, arrivals: &[Arrival]) -> Vec<Completion> {
+    let mut oracle = Oracle::new(dram);
+    for &(gap, request) in arrivals {
+        for _ in 0..gap {
+            oracle.tick();
+        }
+        while !oracle.push(request) {
+            oracle.tick();
+        }
+    }
+    while !oracle.is_idle() {
+        oracle.tick();
+    }
+    oracle.done.sort();
+    oracle.done
+}
+
+/// The same, but looks again only when the channel says so.
+fn by_events(dram: &Dram, arrivals: &[Arrival]) -> Vec<Completion> {
+    let mut channel = Channel::new(dram);
+    let mut done = Vec::new();
+    let mut now = Tick(0);
+    for &(gap, request) in arrivals {
+        now = Tick(now.0 + gap);
+        channel.advance(now, &mut done);
+        while channel.push(now, request).is_err() {
+            let next = channel.next_event().expect("a full queue has something to do");
+            assert!(next > now, "an event of the past");
+            now = next;
+            channel.advance(now, &mut done);
+        }
+    }
+    while let Some(next) = channel.next_event() {
+        channel.advance(next, &mut done);
+        assert!(done.iter().all(|done| done.at <= next), "delivered too early");
+    }
+    done.sort();
+    done
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::default())]
+
+    #[test]
+    fn every_request_takes_as_long_as_by_ticking(setup in setup(), traffic in traffic()) {
+        let dram = setup.dram();
+        let arrivals = arrivals(&dram, &traffic);
+        prop_assert_eq!(by_events(&dram, &arrivals), by_ticking(&dram, &arrivals));
+    }
+
+    #[test]
+    fn any_partition_of_time_gives_the_same(
+        setup in setup(),
+        traffic in traffic(),
+        steps in prop::collection::vec(1u64..40, 1..20),
+    ) {
+        let dram = setup.dram();
+        let mut channel = Channel::new(&dram);
+        let mut done = Vec::new();
+        let mut pending = arrivals(&dram, &traffic);
+        pending.retain(|(_, request)| request.id < 20);
+        for &(_, request) in &pending {
+            // What is refused here is refused in the other partition too.
+            let _ = channel.push(Tick(0), request);
+        }
+        let mut whole = channel.clone();
+        let end = Tick(3_000);
+        let mut all = Vec::new();
+        whole.advance(end, &mut all);
+        let mut now = 0;
+        for step in steps.iter().cycle() {
+            now = (now + step).min(end.0);
+            channel.advance(Tick(now), &mut done);
+            if now == end.0 {
+                break;
+            }
+        }
+        prop_assert_eq!(done, all);
+        prop_assert_eq!(channel.stats(), whole.stats());
+    }
+}
