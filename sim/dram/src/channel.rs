@@ -10,7 +10,7 @@ use self::{refresh::Refresher, slots::Bus, state::Banks};
 use crate::{
     Completion, Full, Kind, Location, Request, Stats, Tick, Ticks,
     inflight::Inflight,
-    queue::{Entry, Queues},
+    queue::{Age, Entry, Queues},
     timing::{Timing, tick_of},
 };
 
@@ -35,8 +35,8 @@ pub struct Channel {
     writing: bool,
     /// Everything up to this tick has been decided.
     now: u64,
-    /// Requests taken so far.
-    arrivals: u64,
+    /// The last tick in which requests arrived, and how many did.
+    arrivals: (u64, u64),
     stats: Stats,
 }
 
@@ -91,7 +91,7 @@ impl Channel {
             },
             writing: false,
             now: 0,
-            arrivals: 0,
+            arrivals: (0, 0),
             stats: Stats::default(),
         }
     }
@@ -132,8 +132,9 @@ impl Channel {
         if self.queues.of(request.kind).is_full() {
             return Err(Full);
         }
-        self.arrivals += 1;
-        let entry = Entry::new(request.id, self.arrivals, now.0, row, column);
+        let (last, count) = self.arrivals;
+        self.arrivals = (now.0, if last == now.0 { count + 1 } else { 0 });
+        let entry = Entry::new(request.id, Age::new(now.0, self.arrivals.1), row, column);
         self.queues.of_mut(request.kind).push(bank, entry, self.banks.row(bank));
         self.expect(request.kind, bank, row, now.0 + 1);
         Ok(())

@@ -9,14 +9,37 @@ use crate::request::Kind;
 /// No entry, no run.
 const NONE: u16 = u16::MAX;
 
+/// Who goes first: the tick of arrival, then the order within it. Lower is older.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Age(u64);
+
+const ORDER_BITS: u32 = 24;
+
+impl Age {
+    /// Younger than every request.
+    pub(crate) const NONE: Self = Self(u64::MAX);
+
+    /// Of the `order`-th request of a tick.
+    pub(crate) fn new(arrived: u64, order: u64) -> Self {
+        assert!(arrived < 1 << (64 - ORDER_BITS), "a run has fewer than 2^40 ticks");
+        Self(arrived << ORDER_BITS | order.min((1 << ORDER_BITS) - 1))
+    }
+
+    pub(crate) fn arrived(self) -> u64 {
+        self.0 >> ORDER_BITS
+    }
+
+    /// Of a request whose row opens at `now`: those of one tick go in the order in which their rows opened.
+    pub(crate) fn opened(self, now: u64) -> Self {
+        Self::new(self.arrived(), now - self.arrived())
+    }
+}
+
 /// A request that waits.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Entry {
     pub(crate) id: u64,
-    /// Order of arrival in the channel.
-    pub(crate) age: u64,
-    /// Tick of arrival.
-    pub(crate) arrived: u64,
+    pub(crate) age: Age,
     pub(crate) row: u32,
     pub(crate) column: u32,
     /// A command was issued on its behalf, so it is counted as hit, miss or conflict.
@@ -25,8 +48,8 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    pub(crate) fn new(id: u64, age: u64, arrived: u64, row: u32, column: u32) -> Self {
-        Self { id, age, arrived, row, column, touched: false, next: NONE }
+    pub(crate) fn new(id: u64, age: Age, row: u32, column: u32) -> Self {
+        Self { id, age, row, column, touched: false, next: NONE }
     }
 }
 
@@ -70,16 +93,16 @@ pub(crate) struct Queue {
     /// Banks that have requests for other rows.
     pub(crate) waiting: u64,
     /// Age of the oldest request for the open row, by bank.
-    pub(crate) hit_age: Vec<u64>,
+    pub(crate) hit_age: Vec<Age>,
     /// Age of the oldest request for another row, by bank.
-    pub(crate) waiting_age: Vec<u64>,
+    pub(crate) waiting_age: Vec<Age>,
 }
 
 impl Queue {
     pub(crate) fn new(depth: u32, banks: usize) -> Self {
         let depth = usize::try_from(depth).expect("a queue fits memory");
         assert!(depth < usize::from(NONE), "a queue has fewer than 65535 entries");
-        let entry = Entry::new(0, 0, 0, 0, 0);
+        let entry = Entry::new(0, Age::NONE, 0, 0);
         let run = Run {
             row: 0,
             bank: 0,
@@ -103,8 +126,8 @@ impl Queue {
             banks: vec![BankRuns { open: NONE, first: NONE, last: NONE }; banks],
             hits: 0,
             waiting: 0,
-            hit_age: vec![0; banks],
-            waiting_age: vec![0; banks],
+            hit_age: vec![Age::NONE; banks],
+            waiting_age: vec![Age::NONE; banks],
         }
     }
 
@@ -310,7 +333,7 @@ impl Queue {
         }
     }
 
-    fn head_age(&self, index: u16) -> u64 {
+    fn head_age(&self, index: u16) -> Age {
         self.entries[usize::from(self.run(index).head)].age
     }
 

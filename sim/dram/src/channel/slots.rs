@@ -12,7 +12,7 @@ use tamis_arch::dram::{Command, Dram, Sharing};
 use super::{Channel, NEVER, column_command};
 use crate::{
     Completion, Kind, Tick, Ticks,
-    queue::Entry,
+    queue::{Age, Entry},
     timing::{at_tick, tick_of},
 };
 
@@ -73,7 +73,7 @@ impl Bus {
 
 /// The best candidate so far, and when the others become legal.
 struct Pick {
-    age: u64,
+    age: Age,
     bank: usize,
     command: Command,
     next: u64,
@@ -81,11 +81,11 @@ struct Pick {
 
 impl Pick {
     fn nothing() -> Self {
-        Self { age: NEVER, bank: 0, command: Command::Activate, next: NEVER }
+        Self { age: Age::NONE, bank: 0, command: Command::Activate, next: NEVER }
     }
 
     fn found(&self) -> bool {
-        self.age < NEVER
+        self.age < Age::NONE
     }
 }
 
@@ -163,7 +163,7 @@ impl Channel {
 
     /// Looks at each bank of a set for a command: the oldest request among those that are legal wins.
     #[inline]
-    fn scan(&self, command: Command, banks: u64, ages: &[u64], now: u64, pick: &mut Pick) {
+    fn scan(&self, command: Command, banks: u64, ages: &[Age], now: u64, pick: &mut Pick) {
         let mut left = banks;
         while left != 0 {
             let bank = usize::try_from(left.trailing_zeros()).expect("64 fits");
@@ -263,7 +263,7 @@ impl Channel {
             Kind::Read => {
                 let at = now + self.fixed.read_ticks;
                 self.stats.read_bytes.0 += self.fixed.transaction;
-                self.stats.read_latency.add(Ticks(at - entry.arrived));
+                self.stats.read_latency.add(Ticks(at - entry.age.arrived()));
                 self.inflight.read(Completion { at: Tick(at), id: entry.id });
             }
             Kind::Write => {

@@ -2,7 +2,11 @@
 
 use tamis_arch::dram::{Dram, Sharing};
 
-use crate::{Kind, Ticks, queue::Entry, stats::Residency};
+use crate::{
+    Kind, Ticks,
+    queue::{Age, Entry},
+    stats::Residency,
+};
 
 /// The banks of a channel.
 #[derive(Clone, Debug)]
@@ -15,8 +19,8 @@ pub(super) struct Banks {
     /// Banks with a request whose row was opened for it and that has not had its column command, by kind.
     active: [u64; 2],
     entries: Vec<Entry>,
-    /// Age of that request, by bank.
-    pub(super) ages: Vec<u64>,
+    /// Age of that request, once its row was opened, by bank.
+    pub(super) ages: Vec<Age>,
     accounts: Vec<Account>,
     refresh: u64,
 }
@@ -57,8 +61,8 @@ impl Banks {
             rows: vec![0; banks],
             open: 0,
             active: [0; 2],
-            entries: vec![Entry::new(0, 0, 0, 0, 0); banks],
-            ages: vec![0; banks],
+            entries: vec![Entry::new(0, Age::NONE, 0, 0); banks],
+            ages: vec![Age::NONE; banks],
             accounts: vec![Account::default(); pseudos],
             refresh: u64::from(dram.standard.timing.refresh),
         }
@@ -106,7 +110,7 @@ impl Banks {
         self.rows[bank] = entry.row;
         self.open |= 1 << bank;
         self.active[kind.index()] |= 1 << bank;
-        self.ages[bank] = entry.age;
+        self.ages[bank] = entry.age.opened(now);
         self.entries[bank] = entry;
     }
 

@@ -10,14 +10,16 @@ const MEMORY: u64 = 1_000;
 #[derive(Clone, Copy)]
 struct Waiting {
     request: Request,
-    /// Order of arrival.
-    age: u64,
+    arrived: u64,
+    /// When its row was opened for it; until then its place among all requests.
+    order: u64,
+    place: u64,
 }
 
 pub(crate) struct Oracle {
     dram: Dram,
     now: u64,
-    age: u64,
+    places: u64,
     reads: Vec<Waiting>,
     writes: Vec<Waiting>,
     /// Requests whose row was opened for them.
@@ -37,7 +39,7 @@ impl Oracle {
         Self {
             dram: dram.clone(),
             now: 0,
-            age: 0,
+            places: 0,
             reads: vec![],
             writes: vec![],
             active: vec![],
@@ -71,8 +73,9 @@ impl Oracle {
         if queue.len() == depth as usize {
             return false;
         }
-        self.age += 1;
-        queue.push(Waiting { request, age: self.age });
+        self.places += 1;
+        let place = self.places;
+        queue.push(Waiting { request, arrived: self.now, order: place, place });
         true
     }
 
@@ -163,15 +166,17 @@ impl Oracle {
                 && self.rows[bank] == Some(waiting.request.location.row)
                 && self.legal(column_command(waiting.request.kind), bank)
         };
-        let oldest = |list: &[Waiting]| list.iter().filter(ready).min_by_key(|w| w.age).copied();
+        let oldest = |list: &[Waiting]| {
+            list.iter().filter(ready).min_by_key(|w| (w.arrived, w.order)).copied()
+        };
         let active = oldest(&self.active);
         let found = active.or_else(|| match self.refresh_of(bus) {
             None => oldest(self.served()),
             Some(_) => None,
         });
-        let Some(Waiting { request, age }) = found else { return false };
+        let Some(Waiting { request, place, .. }) = found else { return false };
         for list in [&mut self.reads, &mut self.writes, &mut self.active] {
-            list.retain(|waiting| waiting.age != age);
+            list.retain(|waiting| waiting.place != place);
         }
         let timing = &self.dram.standard.timing;
         let latency = match request.kind {
@@ -203,13 +208,17 @@ impl Oracle {
             self.bus_of(bank) == bus
                 && command(waiting).is_some_and(|command| self.legal(command, bank))
         };
-        let oldest = self.served().iter().filter(ready).min_by_key(|waiting| waiting.age);
+        let oldest = self
+            .served()
+            .iter()
+            .filter(ready)
+            .min_by_key(|waiting| (waiting.arrived, waiting.order));
         let Some(&waiting) = oldest else { return };
         let bank = self.bank(&waiting.request);
         if command(&waiting) == Some(Command::Activate) {
-            self.reads.retain(|other| other.age != waiting.age);
-            self.writes.retain(|other| other.age != waiting.age);
-            self.active.push(waiting);
+            self.reads.retain(|other| other.place != waiting.place);
+            self.writes.retain(|other| other.place != waiting.place);
+            self.active.push(Waiting { order: self.now, ..waiting });
             self.rows[bank] = Some(waiting.request.location.row);
             self.issue(Command::Activate, bank);
         } else {
