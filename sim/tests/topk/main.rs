@@ -1,5 +1,7 @@
 //! The top-k engine: against a full sort, against the policy, and against its schedule.
 
+mod statistics;
+
 use proptest::prelude::*;
 use tamis_arch::{
     blocks::{Pivot, Topk, TopkModel},
@@ -54,9 +56,8 @@ fn watch(engine: &mut Engine, topk: &Topk, keys: &[i64], keep: u32, room: &[bool
     let mut offered = rows.next().unwrap();
     let (mut first_compare, mut first_row, mut threshold) = (None, None, None);
     let (mut kept, mut round_ends) = (Vec::new(), Vec::new());
-    for cycle in (0..1_000_000).map(Cycles) {
-        let has_room = room.iter().cycle().nth(usize::try_from(cycle.0).unwrap()).unwrap();
-        let row = engine.tick(std::mem::take(&mut offered), *has_room);
+    for (cycle, &has_room) in (0..1_000_000).map(Cycles).zip(room.iter().cycle()) {
+        let row = engine.tick(std::mem::take(&mut offered), has_room);
         if engine.counts().words_read > before.words_read {
             first_compare.get_or_insert(cycle);
         }
@@ -323,85 +324,6 @@ fn first_compare_to_threshold_is_what_the_formula_says() {
         assert!(
             measured.abs_diff(formula) * 100 <= formula * 15,
             "{measured} cycles measured, {formula} by the formula"
-        );
-    }
-}
-
-/// Selections of random keys by random pivots, each with seeds of its own.
-fn random_selections(candidates: u32, keep: u32) -> Vec<Selection> {
-    (0..u64::from(SELECTIONS))
-        .map(|seed| {
-            let topk = Topk { seed, ..topk(1, Pivot::Random) };
-            select(&distinct_keys(candidates, seed), keep, pivots(&topk)).selection
-        })
-        .collect()
-}
-
-const SELECTIONS: u32 = 1000;
-
-/// Mean and standard deviation of the cycles from first compare to threshold.
-fn selection_cycles(topk: &Topk, selections: &[Selection]) -> (f64, f64) {
-    let samples: Vec<f64> = selections
-        .iter()
-        .map(|selection| Schedule::new(topk, selection).selection().0 as f64)
-        .collect();
-    let count = samples.len() as f64;
-    let mean = samples.iter().sum::<f64>() / count;
-    let squares: f64 = samples.iter().map(|sample| (sample - mean).powi(2)).sum();
-    (mean, (squares / (count - 1.0)).sqrt())
-}
-
-/// The delay model that the authors of SpAtten released (`TopKLatencyModel`), run apart from this
-/// project over 4000 selections each. Its overhead is 3 cycles a round, so ours is set to 3 here.
-#[test]
-fn mean_times_are_those_of_the_released_delay_model() {
-    let table = [
-        (1024, 512, [3470.0, 897.0, 257.0, 98.0]),
-        (1024, 307, [3289.0, 861.0, 248.0, 95.0]),
-        (993, 204, [3003.0, 777.0, 229.0, 90.0]),
-        (614, 184, [1958.0, 522.0, 162.0, 72.0]),
-        (307, 92, [989.0, 273.0, 96.0, 51.0]),
-        (102, 20, [305.0, 97.0, 45.0, 33.0]),
-    ];
-    for (candidates, keep, means) in table {
-        let selections = random_selections(candidates, keep);
-        for (comparators, expected) in [1, 4, 16, 64].into_iter().zip(means) {
-            let topk = Topk { eliminate_latency: Cycles(1), ..topk(comparators, Pivot::Random) };
-            let (mean, deviation) = selection_cycles(&topk, &selections);
-            let error = deviation * (1.0 / f64::from(SELECTIONS) + 1.0 / 4000.0).sqrt();
-            // Three standard errors of the difference; the table is rounded to whole cycles.
-            assert!(
-                (mean - expected).abs() <= 3.0 * error + 0.5,
-                "{keep} of {candidates}, {comparators} a cycle: {mean} ± {error}, not {expected}"
-            );
-        }
-    }
-}
-
-/// With one comparator a round takes a cycle for each candidate, so the mean time follows from the
-/// exact means of quick-select with random pivots: comparisons (Knuth, Mathematical Analysis of
-/// Algorithms, IFIP 1971; `n - 1` in a round of `n`) and rounds (Kirschenhofer and Prodinger,
-/// Comparisons in Hoare's Find Algorithm, 1998).
-#[test]
-fn one_comparator_takes_the_time_of_the_exact_analysis() {
-    let harmonic = |last: u32| (1..=last).map(|term| 1.0 / f64::from(term)).sum::<f64>();
-    for (candidates, keep) in [(1000, 300), (400, 200), (64, 1), (9, 7)] {
-        let (n, k) = (f64::from(candidates), f64::from(keep));
-        let (above, below) = (harmonic(keep), harmonic(candidates + 1 - keep));
-        let comparisons = 2.0
-            * ((n + 1.0) * harmonic(candidates) - (n + 3.0 - k) * below - (k + 2.0) * above
-                + n
-                + 3.0);
-        let rounds = above + below - 1.0;
-        let topk = topk(1, Pivot::Random);
-        let Cycles(overhead) = round_overhead(&topk);
-        let expected = comparisons + rounds * (1 + overhead) as f64;
-
-        let (mean, deviation) = selection_cycles(&topk, &random_selections(candidates, keep));
-        let error = deviation / f64::from(SELECTIONS).sqrt();
-        assert!(
-            (mean - expected).abs() <= 3.0 * error,
-            "{keep} of {candidates}: {mean} ± {error}, not {expected}"
         );
     }
 }
