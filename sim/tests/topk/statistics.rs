@@ -45,8 +45,9 @@ fn selection_cycles(topk: &Topk, selections: &[Selection]) -> (f64, f64) {
     (mean, (squares / (count - 1.0)).sqrt())
 }
 
-/// The delay model that the authors of SpAtten released (`TopKLatencyModel`), run apart from this
-/// project over 4000 selections each. Its overhead is 3 cycles a round, so ours is set to 3 here.
+/// The delay model that the authors of SpAtten released (`TopKLatencyModel`), as a second
+/// implementation of it, apart from this code, gave over 4000 selections each. Its overhead is 3
+/// cycles a round, so ours is set to 3 here.
 #[test]
 fn mean_times_are_those_of_the_released_delay_model() {
     let table = [

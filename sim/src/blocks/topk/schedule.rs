@@ -42,6 +42,10 @@ impl Schedule {
     ///
     /// The delay model knows no pipelines: its rounds start in the cycle after the last key, and
     /// its rows pass from the cycle in which the delay is over.
+    ///
+    /// # Panics
+    ///
+    /// If there is nothing to select from: such a selection never reaches the engine.
     #[must_use]
     pub fn new(topk: &Topk, selection: &Selection) -> Self {
         let (choose, filter) = match topk.model {
@@ -58,6 +62,7 @@ impl Schedule {
                 threshold
             })
             .collect();
+        assert!(selection.candidates > 0, "a selection has keys to select from");
         let first_row = threshold + filter;
         let last_row = first_row + rows(selection.candidates, topk.filter_lanes) - Cycles(1);
         Self { first_compare, round_ends, threshold, first_row, last_row }
