@@ -7,6 +7,7 @@ pub mod blocks;
 pub mod dram;
 pub mod energy;
 pub mod fault;
+pub mod graph;
 pub mod reader;
 pub mod units;
 

@@ -75,6 +75,9 @@ fn the_digest_depends_on_every_parameter_and_on_nothing_else() {
     // The same values, in another order and without comments.
     let reordered = Accelerator::parse("again.toml", &full.to_table().to_string());
     assert_eq!(reordered.expect("it is spatten").digest(), full.digest());
+    let mut other_chips = full.clone();
+    other_chips.dram.standard.timing.burst += 1;
+    assert_ne!(other_chips.digest(), full.digest());
     for (section, key, other) in other_values(&full) {
         let changed = variant(&format!("[{section}]\n{key} = {other}\n"));
         match changed {
@@ -225,6 +228,16 @@ fn regions_start_at_a_transaction() {
       --> preset:spatten.toml
        | standard = "hbm2"
        |            ^^^^^^
+    "#);
+}
+
+#[test]
+fn the_energy_table_is_one_that_tamis_has() {
+    insta::assert_snapshot!(faults_of("[technology]\ntable = '7nm'\n"), @r#"
+    error: `technology.table` must be the name of an energy table: no energy table is called "7nm": there are 40nm, 28nm
+      --> edge.toml:5:9
+       | table = '7nm'
+       |         ^^^^^
     "#);
 }
 

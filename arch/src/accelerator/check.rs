@@ -2,7 +2,8 @@
 
 use super::Draft;
 use crate::{
-    blocks::{Array, Formats, KvBuffer},
+    blocks::{Array, Formats, KvBuffer, Technology},
+    energy::EnergyTable,
     fault::Faults,
     reader::Document,
     units::Bits,
@@ -36,6 +37,7 @@ fn conflicts(draft: &Draft) -> Vec<Conflict> {
         rows(draft),
         selection(draft),
         regions(draft),
+        table(draft),
     ]
     .into_iter()
     .flatten()
@@ -164,4 +166,16 @@ fn regions(draft: &Draft) -> Vec<Conflict> {
         ),
         parameters: vec!["layout.region_alignment_bytes".into(), "dram.standard".into()],
     }]
+}
+
+/// The events of a run can be priced.
+fn table(draft: &Draft) -> Vec<Conflict> {
+    let Some(Technology { table }) = &draft.technology else { return Vec::new() };
+    match EnergyTable::named(table) {
+        Ok(_) => Vec::new(),
+        Err(error) => vec![Conflict {
+            message: format!("`technology.table` must be the name of an energy table: {error}"),
+            parameters: vec!["technology.table".into()],
+        }],
+    }
 }

@@ -39,8 +39,12 @@ impl Accelerator {
         table
     }
 
-    /// SHA-256, in hexadecimal, of every parameter: the same for two files that describe the same
-    /// machine, whatever they call it and in whatever order they say it.
+    /// SHA-256, in hexadecimal, of every parameter and of the DRAM standard that one of them names: the
+    /// same for two files that describe the same machine, whatever they call it and in whatever order
+    /// they say it.
+    ///
+    /// # Panics
+    /// Never: a standard is made of values that JSON can hold.
     #[must_use]
     pub fn digest(&self) -> String {
         let mut canonical = String::from("tamis machine 1\n");
@@ -49,6 +53,7 @@ impl Accelerator {
                 line(&mut canonical, &format!("{}.{}", section.name, field.name), &value);
             }
         }
+        canonical += &serde_json::to_string(&self.dram.standard).expect("a standard is JSON");
         let mut digest = String::new();
         for byte in Sha256::digest(canonical) {
             write!(digest, "{byte:02x}").expect(TO_STRING);

@@ -63,7 +63,7 @@ parameters! {
         /// Cycles of the reciprocal, once a row.
         pub divide_latency: Cycles where STAGE,
         /// Cycles to multiply with the reciprocal and round.
-        pub round_latency: Cycles where STAGE,
+        pub round_latency: Cycles where LATENCY,
     }
 
     /// Decides which rows are computed again with the LSBs, and keeps rows in order.
