@@ -3,6 +3,7 @@
 
 pub mod accelerator;
 pub mod area;
+pub mod baselines;
 pub mod blocks;
 pub mod dram;
 pub mod energy;

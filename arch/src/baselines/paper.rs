@@ -1,0 +1,105 @@
+//! The devices of the SpAtten paper, by construction from its averages: see `paper.toml`.
+//!
+//! A machine that performs as the paper's will show the paper's average ratios against them: they carry
+//! no knowledge of their own. They know operations only, so short sequences look faster than on a real
+//! device, which would be bound by launches.
+
+use super::{
+    estimate::{Energy, Estimate, Kind},
+    workload::Workload,
+};
+use crate::{
+    fault::Faults,
+    reader::{Block, Document, Rule},
+    units::{Picojoules, Seconds},
+};
+
+/// Longest sequence of the paper's benchmarks.
+const LONGEST: u32 = 1024;
+/// Dimensions of a head in all of them.
+const HEAD_DIM: u32 = 64;
+
+const RATIO: Rule = Rule::real(1.0, 1e6);
+
+crate::parameters! {
+    /// A device that the paper compares with.
+    #[derive(Clone, Debug, PartialEq)]
+    pub struct Comparison {
+        /// What it is.
+        pub name: String,
+        /// How many times longer it takes than SpAtten.
+        pub speedup: f64 where RATIO,
+        /// How many times more dynamic energy it takes.
+        pub energy_saving: f64 where RATIO,
+    }
+}
+
+/// A device with the averages that it is made from.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct PaperDevice {
+    name: String,
+    /// Dense operations a second, by phase.
+    prefill_flops: f64,
+    decode_flops: f64,
+    dynamic_w: f64,
+}
+
+impl PaperDevice {
+    /// The four devices.
+    pub(super) fn all() -> Vec<Self> {
+        let text = include_str!("../../tables/devices/paper.toml");
+        parse("paper.toml", text)
+            .unwrap_or_else(|faults| panic!("compiled-in devices have no faults: {faults}"))
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn estimate(&self, workload: &Workload) -> Estimate {
+        let flops: f64 = workload.steps().map(|step| step.dense_flops()).sum();
+        let rate = if workload.is_decode() { self.decode_flops } else { self.prefill_flops };
+        let seconds = f64::from(workload.layers) * flops / rate;
+        let energy = Energy {
+            value: Picojoules(self.dynamic_w * seconds * 1e12),
+            kind: Kind::ByConstruction,
+        };
+        let outside = workload.kv_len > LONGEST || workload.head_dim != HEAD_DIM;
+        let range = if outside { "; outside the shapes of its benchmarks" } else { "" };
+        Estimate {
+            device: self.name.clone(),
+            implementation: "as in the paper".into(),
+            latency: Seconds(seconds),
+            kind: Kind::ByConstruction,
+            energy: None,
+            dynamic_energy: Some(energy),
+            note: format!("from the averages that the SpAtten paper publishes{range}"),
+        }
+    }
+}
+
+fn parse(file: &str, text: &str) -> Result<Vec<PaperDevice>, Faults> {
+    let mut faults = Faults::default();
+    let document = Document::parse(file, text, &mut faults);
+    let devices = document.and_then(|document| {
+        let mut root = document.root(&mut faults);
+        let rate = Rule::real(1e-6, 1e6);
+        let power: Option<f64> = root.get("spatten_power_w", rate);
+        let prefill: Option<f64> = root.get("spatten_prefill_tflops", rate);
+        let decode: Option<f64> = root.get("spatten_decode_tflops", rate);
+        let prefill_reduction: Option<f64> = root.get("prefill_reduction", RATIO);
+        let decode_reduction: Option<f64> = root.get("decode_reduction", RATIO);
+        let devices = root.each("device", Comparison::read);
+        root.finish();
+        let (power, prefill, decode) =
+            (power?, prefill? * prefill_reduction?, decode? * decode_reduction?);
+        let devices = devices?.into_iter().map(|device| PaperDevice {
+            prefill_flops: prefill * 1e12 / device.speedup,
+            decode_flops: decode * 1e12 / device.speedup,
+            dynamic_w: power * device.energy_saving / device.speedup,
+            name: device.name,
+        });
+        Some(devices.collect())
+    });
+    faults.into_result(devices)
+}
