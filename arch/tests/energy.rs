@@ -288,6 +288,39 @@ proptest! {
     }
 }
 
+/// Every figure of both tables stands in the reference with its range.
+#[test]
+fn the_reference_has_the_figures_of_the_tables() {
+    let reference = include_str!("../../docs/reference/energy.md");
+    for (name, _) in NODES {
+        let EnergyTable { energy, sram, area, .. } = table(name);
+        let energy = [
+            energy.multiply,
+            energy.add,
+            energy.register,
+            energy.mux,
+            energy.crossbar,
+            energy.exponent_steps,
+            energy.clock,
+        ];
+        let sram = [sram.read, sram.write, sram.leakage, sram.bit_area, sram.edge_area];
+        let area = [
+            area.multiply,
+            area.add,
+            area.register,
+            area.mux,
+            area.crossbar,
+            area.utilization,
+            area.control,
+            area.leakage,
+        ];
+        for figure in energy.iter().chain(&sram).chain(&area) {
+            let range = format!("| {} / {} / {} |", figure.low, figure.typical, figure.high);
+            assert!(reference.contains(&range), "{name}: {range} ({})", figure.rule);
+        }
+    }
+}
+
 #[test]
 fn an_unknown_table_is_an_error_that_lists_the_known_ones() {
     let error = EnergyTable::named("7nm").expect_err("there is none");
@@ -299,7 +332,7 @@ fn a_table_reports_all_its_faults_with_their_rules() {
     let text = include_str!("../tables/40nm.toml")
         .replace("low = 0.002596", "low = 0.02596")
         .replace("unit = \"nW/byte\"", "unit = \"W\"")
-        .replace("sources = [\"satpathy2010\"]", "sources = [\"nobody\"]")
+        .replace("sources = [\"swift\"]", "sources = [\"nobody\"]")
         .replace("voltage_v = 0.9", "voltage_v = nan");
     let faults = EnergyTable::parse("mine.toml", &text).expect_err("it has faults");
     let messages: Vec<&str> = faults.iter().map(|fault| fault.message()).collect();

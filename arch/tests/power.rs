@@ -61,7 +61,8 @@ fn no_time_has_no_power() {
 /// former, and reads of the buffers well below the latter, which also counts fills, queues and leakage.
 #[test]
 fn arrays_and_buffers_at_the_papers_utilisation_draw_about_a_watt() {
-    let (operand, probability) = (Bits(12), Bits(16));
+    let formats = common::preset("spatten").formats;
+    let (operand, probability) = (formats.operand, formats.probability_fraction);
     let busy = 786;
     let read = Action::SramRead { capacity: Bytes(196_608), width: Bits(6144) };
     let events = [
