@@ -349,6 +349,15 @@ fn scores_never_wrap() {
 }
 
 #[test]
+fn outputs_never_wrap() {
+    // 1024 probabilities, each half a unit of 2^-18 too large, times the most negative operand.
+    let machine = spatten();
+    let largest = (2 * (1_i64 << 18) + 1024) * (1 << 11) / 2;
+    let bits = machine.output_accumulator_bits();
+    assert!((1 << (bits - 2)..1 << (bits - 1)).contains(&largest), "{bits} bits");
+}
+
+#[test]
 fn importance_fits_up_to_the_last_term() {
     let full = spatten();
     // 48 bits hold 2^48 - 1: 2^30 - 1 terms of at most 2^18, and not one more.

@@ -136,6 +136,17 @@ impl Accelerator {
         2 * self.formats.operand.0 + HEAD_DIMS.end().ilog2()
     }
 
+    /// Width of an accumulator of the PV array that can never wrap, sign included, for rows of up to
+    /// `importance.tokens` keys. Rounding to nearest adds at most half a unit to each probability, so
+    /// that those of a row add up to at most one and half a unit for each key.
+    #[must_use]
+    pub fn output_accumulator_bits(&self) -> u32 {
+        let one = 1_u64 << self.formats.probability_fraction.0;
+        let probabilities = one + u64::from(self.importance.tokens).div_ceil(2);
+        let most_negative = 1_u64 << (self.formats.operand.0 - 1);
+        1 + u64::BITS - (probabilities * most_negative).leading_zeros()
+    }
+
     /// Whether a sum of `terms` unsigned terms, none above `largest`, can never wrap an importance
     /// accumulator.
     ///

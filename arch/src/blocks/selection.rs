@@ -49,7 +49,7 @@ choices! {
     pub enum TopkModel {
         /// Quick-select, cycle by cycle.
         Engine = "engine",
-        /// A delay of ⌈n/P⌉ + 3 a round.
+        /// A delay of ceil(n / comparators) + 3 a round.
         DelayModel = "delay-model",
     }
 
