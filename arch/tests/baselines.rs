@@ -212,6 +212,15 @@ fn the_words_of_a_report_say_how_a_number_came_about() {
     );
 }
 
+#[test]
+fn keys_of_a_report_carry_units() {
+    let found = estimate("Xeon E5-2640 v4", "", &bert_base(384));
+    let json = serde_json::to_value(&found).expect("it is plain data");
+    assert_eq!(json["kind"], "by-construction");
+    assert!(json["latency_s"].is_f64() && json["dynamic_energy"]["energy_pj"].is_f64());
+    assert!(json["energy"].is_null());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 

@@ -1,5 +1,7 @@
 //! The GPU's models are tried on the measured rows: the errors that their file states are those found.
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 
 use super::{
@@ -48,6 +50,41 @@ fn every_case_misses_its_rows_by_as_much_as_it_states() {
         assert_eq!(errors.len(), usize::try_from(case.rows).expect("few rows"), "{name}");
         assert!((errors.median() - case.median_error).abs() < 1e-3, "{name} {}", errors.median());
         assert!((errors.p90() - case.p90_error).abs() < 1e-3, "{name} {}", errors.p90());
+    }
+}
+
+/// The serial form is linear in its three parameters, so it is fitted again with each model left out.
+#[test]
+fn fused_prefill_of_models_left_out_is_missed_by_as_much_as_the_reference_says() {
+    let gpu = H200::new();
+    let rows = device_rows(&gpu);
+    let terms = |row: &GpuRow| {
+        let step = row.workload.steps().next().expect("there is one step");
+        let keys = f64::from(step.kv_len()) * f64::from(row.workload.head_dim) / 64.0;
+        [1.0, keys, step.flops()]
+    };
+    let layer = |row: &GpuRow| row.time_us / f64::from(row.workload.layers);
+    for (implementation, median, p90) in [
+        (Implementation::Flash, 0.10..0.12, 0.17..0.19),
+        (Implementation::Cudnn, 0.06..0.08, 0.24..0.26),
+    ] {
+        let own = rows.iter().copied();
+        let own: Vec<&GpuRow> = own
+            .filter(|row| row.implementation == implementation && !row.workload.is_decode())
+            .collect();
+        let models: BTreeSet<&str> = own.iter().map(|row| row.model.as_str()).collect();
+        let mut pairs = Vec::new();
+        for model in models {
+            let others: Vec<&&GpuRow> = own.iter().filter(|row| row.model != model).collect();
+            let inputs: Vec<[f64; 3]> = others.iter().map(|row| terms(row)).collect();
+            let times: Vec<f64> = others.iter().map(|row| layer(row)).collect();
+            let fit = least_squares(&inputs, &times);
+            let left_out = own.iter().filter(|row| row.model == model);
+            pairs.extend(left_out.map(|row| (predict(&terms(row), &fit), layer(row))));
+        }
+        let errors = Errors::of(pairs);
+        assert!(median.contains(&errors.median()), "{}", errors.median());
+        assert!(p90.contains(&errors.p90()), "{}", errors.p90());
     }
 }
 

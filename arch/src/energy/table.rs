@@ -264,6 +264,9 @@ fn area(mut section: Section<'_, '_>, keys: &[String]) -> Option<AreaFigures> {
         figure("control", "share"),
         figure("leakage", "mW/mm^2"),
     );
+    if read.5.as_ref().is_some_and(|share| share.low <= 0.0 || share.high > 1.0) {
+        section.note("utilization", "must be above 0 and at most 1: cells are placed in an area");
+    }
     section.finish();
     Some(AreaFigures {
         multiply: read.0?,
