@@ -278,7 +278,7 @@ table = ''
       --> edge.toml:11:29
        | probability_fraction_bits = 15
        |                             ^^
-    error: `formats.importance_bits` must be 32 to 62 bits: it sums over queries, heads and layers and must not wrap (found 31)
+    error: `formats.importance_bits` must be 32 to 48 bits: it sums over queries, heads and layers and must not wrap (found 31)
       --> edge.toml:12:19
        | importance_bits = 31
        |                   ^^

@@ -43,13 +43,24 @@ impl<'a> Keys<'a> {
     }
 
     fn vectors(&self, planes: Planes) -> &[i16] {
-        let gather = || self.tokens.iter().flat_map(|&token| self.head.vector(token));
         match planes {
-            Planes::Msb if self.lsb_bits > 0 => self
-                .msb
-                .get_or_init(|| gather().map(|&key| first_pass(key, self.lsb_bits)).collect()),
-            _ => self.all.get_or_init(|| gather().copied().collect()),
+            Planes::Msb if self.lsb_bits > 0 => self.msb.get_or_init(|| {
+                let mut keys = self.gather();
+                for key in &mut keys {
+                    *key = first_pass(*key, self.lsb_bits);
+                }
+                keys
+            }),
+            _ => self.all.get_or_init(|| self.gather()),
         }
+    }
+
+    fn gather(&self) -> Vec<i16> {
+        let mut keys = Vec::with_capacity(self.tokens.len() * self.head.head_dim);
+        for &token in &*self.tokens {
+            keys.extend_from_slice(self.head.vector(token));
+        }
+        keys
     }
 }
 

@@ -27,7 +27,7 @@ parameters! {
         pub probability_fraction: Bits where Rule::between(16, 19)
             .because("with fewer, rounding shows in the outputs; with more, PV could wrap"),
         /// Width of a token- or head-importance accumulator, unsigned; at least 32.
-        pub importance: Bits where Rule::between(32, 62)
+        pub importance: Bits where Rule::between(32, 48)
             .because("it sums over queries, heads and layers and must not wrap"),
     }
 

@@ -60,9 +60,9 @@ impl Arithmetic {
         within("the number of tokens", 1, MAX_KEYS, keys)?;
         let probability = formats.probability_fraction.0;
         Ok(Self {
-            operand_bits: within("formats.operand", 2, MAX_OPERAND_BITS, formats.operand.0)?,
-            probability_fraction: within("formats.probability_fraction", 16, 19, probability)?,
-            importance_bits: within("formats.importance", 32, 48, formats.importance.0)?,
+            operand_bits: within("formats.operand_bits", 2, MAX_OPERAND_BITS, formats.operand.0)?,
+            probability_fraction: within("formats.probability_fraction_bits", 16, 19, probability)?,
+            importance_bits: within("formats.importance_bits", 32, 48, formats.importance.0)?,
         })
     }
 

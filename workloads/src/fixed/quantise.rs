@@ -35,11 +35,13 @@ impl Quantised {
         let peak = values[..calibration * head_dim]
             .iter()
             .fold(0.0f32, |peak, value| if value.abs() > peak { value.abs() } else { peak });
-        let scale = if peak > 0.0 { f64::from(peak) / most } else { 1.0 };
-        let units = 1.0 / scale;
-        let beyond = |&&value: &&f32| f64::from(value).abs() * units >= most + 0.5;
+        let peak = if peak > 0.0 { f64::from(peak) } else { most };
+        // The product is exact, so that the quotient is the nearest to the true one: ties are ties.
+        let units = |&value: &f32| f64::from(value) * most / peak;
+        let beyond = |value: &&f32| units(value).abs() >= most + 0.5;
         let clips = values[calibration * head_dim..].iter().filter(beyond).count() as u64;
-        let values = values.iter().map(|&value| nearest(f64::from(value) * units, most)).collect();
+        let values = values.iter().map(|value| nearest(units(value), most)).collect();
+        let scale = peak / most;
         Self { head_dim, bits, scale, values, clips }
     }
 

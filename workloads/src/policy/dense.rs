@@ -45,7 +45,8 @@ impl Method for Dense {
         let operand = setting.arithmetic.operand_bits();
         for (key, bits) in [("key_bits", self.key_bits), ("value_bits", self.value_bits)] {
             if bits > operand {
-                let rule = format!("must be at most formats.operand = {operand} (found {bits})");
+                let rule =
+                    format!("must be at most formats.operand_bits = {operand} (found {bits})");
                 return Err(Misfit { key, rule });
             }
         }

@@ -168,7 +168,7 @@ pub struct Seen {
 /// The machine cannot add up importance as finely as it must.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "formats.importance = {bits} leaves {fraction} fraction bits for the importance of a token in \
+    "formats.importance_bits = {bits} leaves {fraction} fraction bits for the importance of a token in \
      layer {layer}: rankings need {} or more",
     Importance::LEAST_FRACTION
 )]

@@ -2,48 +2,39 @@
 
 use tamis_arch::reader::{Kind, Node, Parameter, Reading, Rule, Value, Written};
 
-/// A share of a whole, in millionths: what is left of a count is then a matter of integers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Share(u32);
+/// A share of a whole: more than 0, at most 1.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
+pub struct Share(f64);
 
-const MILLION: u32 = 1_000_000;
+/// How far below a whole number a share of a count may lie and still be that number: more than the
+/// rounding of any product of f64, less than any share that is meant.
+const TOLERANCE: f64 = 1e-6;
 
 impl Share {
     /// All of it.
-    pub const ALL: Self = Self(MILLION);
+    pub const ALL: Self = Self(1.0);
 
     /// What a share must be.
     pub const RULE: Rule = Rule::real(1e-6, 1.0)
         .because("a share of 0 keeps nothing, and more than 1 keeps more than there are");
 
-    /// Rounded to a millionth.
-    ///
-    /// # Panics
-    ///
-    /// If the share is not 0 to 1.
+    /// The share of `count`, rounded down: 0.29 of 100 is 29.
     #[must_use]
-    pub fn new(share: f64) -> Self {
-        assert!((0.0..=1.0).contains(&share), "a share is 0 to 1");
+    pub fn of(self, count: u32) -> u32 {
+        let part = libm::floor(self.0 * f64::from(count) + TOLERANCE);
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
-            reason = "it is 0 to a million"
+            reason = "a share is no more than the whole"
         )]
-        let millionths = libm::round(share * f64::from(MILLION)) as u32;
-        Self(millionths)
-    }
-
-    /// The share of `count`, rounded down.
-    #[must_use]
-    pub fn of(self, count: u32) -> u32 {
-        let share = u64::from(count) * u64::from(self.0) / u64::from(MILLION);
-        u32::try_from(share).expect("a share is no more than the whole")
+        let part = part as u32;
+        part
     }
 
     /// As a number.
     #[must_use]
     pub fn value(self) -> f64 {
-        f64::from(self.0) / f64::from(MILLION)
+        self.0
     }
 }
 
@@ -53,16 +44,16 @@ impl Parameter for Share {
     }
 
     fn read(node: &Node, reading: &mut Reading<'_>) -> Option<Self> {
-        f64::read(node, reading).map(Self::new)
+        f64::read(node, reading).map(Self)
     }
 
     fn write(&self) -> Written {
-        Written::Float(self.value())
+        Written::Float(self.0)
     }
 }
 
 /// What layers keep of all there is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Keep {
     /// This much on average over the layers that prune, by the paper's rule.
     Average(Share),
@@ -108,20 +99,16 @@ impl Keep {
 }
 
 fn by_the_papers_rule(average: Share, start: Share, layers: u32) -> Vec<Share> {
-    let spared = (u64::from(layers) * u64::from(start.0)).div_ceil(u64::from(MILLION)).max(1);
-    let pruned = u64::from(layers).saturating_sub(spared);
-    let first = u64::from(average.0 + average.0 / 2).min(u64::from(MILLION));
-    let last = 2 * u64::from(average.0) - first;
-    let steps = pruned.saturating_sub(1);
-    let falling = (0..pruned).map(|step| match steps {
-        0 => average,
-        steps => {
-            let share = (first * (steps - step) + last * step) / steps;
-            Share(u32::try_from(share).expect("it lies between two shares"))
-        }
-    });
-    let all = (0..u64::from(layers) - pruned).map(|_| Share::ALL);
-    all.chain(falling).collect()
+    let spared = libm::ceil(f64::from(layers) * start.0 - TOLERANCE).max(1.0);
+    let steps = f64::from(layers) - spared - 1.0;
+    let first = f64::min(1.5 * average.0, 1.0);
+    let last = 2.0 * average.0 - first;
+    let share = |layer: u32| match f64::from(layer) - spared {
+        step if step < 0.0 => Share::ALL,
+        _ if steps <= 0.0 => average,
+        step => Share(first + (last - first) * step / steps),
+    };
+    (0..layers).map(share).collect()
 }
 
 /// A number, or a list of them that starts with 1 and never rises.
@@ -136,7 +123,7 @@ impl Parameter for Keep {
         };
         let shares = Vec::<Share>::read(node, reading)?;
         let name = reading.name;
-        if shares.first().is_some_and(|&first| first != Share::ALL) {
+        if shares.first().is_some_and(|&first| first < Share::ALL) {
             let message = format!("`{name}` must start with 1: the first layer has them all");
             reading.faults.note(message, [items[0].place.clone()]);
             return None;
@@ -163,7 +150,7 @@ mod tests {
     use super::*;
 
     fn rule(average: f64, start: f64, layers: u32) -> Vec<f64> {
-        let shares = Keep::Average(Share::new(average)).shares(Share::new(start), layers);
+        let shares = Keep::Average(Share(average)).shares(Share(start), layers);
         shares.unwrap().into_iter().map(Share::value).collect()
     }
 
@@ -171,7 +158,7 @@ mod tests {
     fn the_papers_rule_spares_the_first_layers_and_falls_linearly() {
         let expected = [1.0, 1.0, 0.75, 0.625, 0.5, 0.375, 0.25];
         for (share, expected) in rule(0.5, 0.15, 7).into_iter().zip(expected) {
-            assert!((share - expected).abs() < 2e-6, "{share} for {expected}");
+            assert!((share - expected).abs() < 1e-12, "{share} for {expected}");
         }
     }
 
@@ -180,7 +167,7 @@ mod tests {
         for average in [0.1, 0.3, 0.5, 0.7, 0.9, 1.0] {
             let pruned = &rule(average, 0.3, 30)[9..];
             let mean = pruned.iter().sum::<f64>() / 21.0;
-            assert!((mean - average).abs() < 1e-5, "{mean} for {average}");
+            assert!((mean - average).abs() < 1e-12, "{mean} for {average}");
             assert!(pruned.is_sorted_by(|one, next| one >= next));
         }
     }
@@ -191,16 +178,17 @@ mod tests {
             shares.len() == expected.len()
                 && shares.iter().zip(expected).all(|(one, other)| (one - other).abs() < 1e-9)
         };
-        assert!(exactly(rule(0.5, 1e-6, 2), &[1.0, 0.5]));
+        assert!(exactly(rule(0.5, 0.0, 2), &[1.0, 0.5]));
         assert!(exactly(rule(0.5, 1.0, 3), &[1.0, 1.0, 1.0]));
         assert!(exactly(rule(0.5, 0.15, 1), &[1.0]));
     }
 
     #[test]
-    fn a_share_of_a_count_rounds_down_as_integers_do() {
-        assert_eq!(Share::new(0.29).of(100), 29);
-        assert_eq!(Share::new(0.9).of(1024), 921);
-        assert_eq!(Share::new(0.999_999).of(10), 9);
-        assert_eq!(Share::ALL.of(u32::MAX), u32::MAX);
+    fn a_share_of_a_count_rounds_down_as_on_paper() {
+        assert_eq!(Share(0.29).of(100), 29);
+        assert_eq!(Share(0.9).of(1024), 921);
+        assert_eq!(Share(1.0 / 3.0).of(48), 16);
+        assert_eq!(Share(0.9999).of(10), 9);
+        assert_eq!(Share::ALL.of(1 << 20), 1 << 20);
     }
 }

@@ -125,8 +125,8 @@ impl Pruning {
         let heads = &mut self.scores.heads;
         heads.make_room(|fraction| libm::ldexp(most * unit, fraction) + 1.0);
         for head in seen {
-            let factor =
-                libm::round(libm::ldexp(head.output_unit, heads.fraction() + FACTOR_FRACTION));
+            // Rounded down, so that no sum grows beyond the bound.
+            let factor = libm::ldexp(head.output_unit, heads.fraction() + FACTOR_FRACTION);
             #[expect(
                 clippy::cast_possible_truncation,
                 clippy::cast_sign_loss,

@@ -96,14 +96,14 @@ impl Cascade {
         let key_bits = self.key_msb_bits + self.key_lsb_bits;
         if key_bits > operand {
             let rule = format!(
-                "and `key_msb_bits` must add up to at most formats.operand = {operand} \
+                "and `key_msb_bits` must add up to at most formats.operand_bits = {operand} \
                  (found {key_bits})"
             );
             return Err(Misfit { key: "key_lsb_bits", rule });
         }
         if self.value_bits > operand {
             let found = self.value_bits;
-            let rule = format!("must be at most formats.operand = {operand} (found {found})");
+            let rule = format!("must be at most formats.operand_bits = {operand} (found {found})");
             return Err(Misfit { key: "value_bits", rule });
         }
         Ok(())
