@@ -11,6 +11,8 @@ use std::{fmt, ops::Range, sync::Arc};
 
 /// Faults that are shown; a text of garbage has more than anybody reads.
 const SHOWN: usize = 50;
+/// Characters of a message: it may quote the text, which may be anything.
+const MESSAGE: usize = 600;
 /// Characters of a source line that are shown, and how many of them stand before the fault.
 const WINDOW: usize = 140;
 const BEFORE: usize = 60;
@@ -119,8 +121,12 @@ impl fmt::Display for Fault {
 impl Faults {
     /// Notes a fault at one place, or at each place of a rule that joins several.
     pub fn note(&mut self, message: impl Into<String>, places: impl IntoIterator<Item = Place>) {
-        let places = places.into_iter().collect();
-        self.0.push(Fault { message: message.into(), places });
+        let mut message = message.into();
+        if let Some((end, _)) = message.char_indices().nth(MESSAGE) {
+            message.truncate(end);
+            message.push_str("...");
+        }
+        self.0.push(Fault { message, places: places.into_iter().collect() });
     }
 
     /// Notes what was found in another text.
@@ -132,6 +138,12 @@ impl Faults {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Whether there are already more than will be shown.
+    #[must_use]
+    pub fn are_too_many(&self) -> bool {
+        self.0.len() > SHOWN
     }
 
     /// The faults noted so far.
@@ -222,6 +234,13 @@ mod tests {
     #[test]
     fn control_characters_do_not_reach_the_terminal() {
         assert!(!shown("a = \u{1b}[2J", 4..5).contains('\u{1b}'));
+    }
+
+    #[test]
+    fn a_message_that_quotes_the_text_is_cut() {
+        let mut faults = Faults::default();
+        faults.note("é".repeat(1 << 20), []);
+        assert_eq!(faults.to_string().chars().count(), "error: ...\n".len() + MESSAGE);
     }
 
     #[test]

@@ -53,6 +53,7 @@ fn a_head_dimension_without_lines_has_no_links() {
     assert!(spatten().graph(&resident(512, 8)).is_err());
 }
 
+// The figures of `docs/reference/graph.md` stand in the tests from here on.
 #[test]
 fn k_on_chip_goes_at_a_line_a_cycle() {
     for keys in [16, 40, 512, 1024] {
@@ -66,12 +67,23 @@ fn k_on_chip_goes_at_a_line_a_cycle() {
 fn sixteen_scores_a_cycle_are_too_many_for_eight_lanes() {
     let graph = spatten().graph(&resident(32, 1024)).expect("32 is supported");
     assert_eq!(graph.throughput.cycles_per_line, Ratio::whole(2_u32));
-    let limits = graph.throughput.limited_by;
-    assert!(
-        ["block softmax", "block refetch", "block importance"].contains(&limits[0].as_str()),
-        "{limits:?}"
-    );
-    assert_eq!(limits.len(), 1);
+    let limits = ["block softmax", "block refetch", "block importance"];
+    assert_eq!(graph.throughput.limited_by, limits);
+}
+
+#[test]
+fn thirty_two_scores_a_cycle_take_four_and_larger_heads_one() {
+    for (head_dim, cycles) in [(16, 4_u32), (128, 1), (256, 1)] {
+        let graph = spatten().graph(&resident(head_dim, 1024)).expect("it is supported");
+        assert_eq!(graph.throughput.cycles_per_line, Ratio::whole(cycles), "head_dim {head_dim}");
+    }
+}
+
+#[test]
+fn a_last_line_that_is_not_full_takes_its_own_time() {
+    // 20 keys are a line of 16 scores, two cycles for 8 lanes, and one of 4, one cycle.
+    let graph = spatten().graph(&resident(32, 20)).expect("32 is supported");
+    assert_eq!(graph.throughput.cycles_per_row, Ratio::whole(3_u32));
 }
 
 #[test]
@@ -109,6 +121,7 @@ fn streams_go_at_the_bandwidth_that_refresh_leaves() {
     let (interval, refresh) = (timing.refresh_interval, timing.refresh);
     let expected = Ratio::new(384 * u128::from(interval), (interval - refresh).into());
     assert_eq!(graph.throughput.cycles_per_row, expected);
+    assert_eq!(graph.throughput.cycles_per_line, Ratio::new(45, 14));
     assert_eq!(graph.throughput.limited_by, ["block dram"]);
 }
 

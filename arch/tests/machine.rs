@@ -1,13 +1,10 @@
-//! The machine file: presets, rules that join parameters, digests, round trips, and any text at all.
+//! The machine: presets, rules that join parameters, digests, round trips.
 
-use std::fs;
-
-use proptest::prelude::*;
 use serde_json::Value;
 use tamis_arch::{
     Accelerator,
-    accelerator::{Demand, PRESETS, Unsupported, load},
-    units::{Bits, Bytes},
+    accelerator::{PRESETS, load},
+    units::Bytes,
 };
 
 fn spatten() -> Accelerator {
@@ -320,150 +317,6 @@ fn a_name_is_not_inherited_and_a_misspelled_section_is_named() {
 }
 
 #[test]
-fn a_line_holds_whole_keys_of_any_supported_dimension() {
-    let full = spatten();
-    let keys = [16, 32, 64, 128, 256].map(|head_dim| full.keys_per_line(head_dim));
-    assert_eq!(keys, [Ok(32), Ok(16), Ok(8), Ok(4), Ok(2)]);
-    for head_dim in [0, 1, 8, 48, 80, 257, 512, u32::MAX] {
-        assert!(matches!(full.keys_per_line(head_dim), Err(Unsupported::HeadDim { .. })));
-    }
-    let eighth = load("spatten-eighth").expect("the preset is good");
-    assert_eq!(eighth.values_per_line(64), Ok(1));
-    assert_eq!(
-        eighth.values_per_line(128).expect_err("128 dimensions do not fit").to_string(),
-        "machine `spatten-eighth` has 64 multipliers in `pv_array`, fewer than head_dim 128: a line \
-         must hold a whole key"
-    );
-}
-
-#[test]
-fn scores_never_wrap() {
-    // The largest score: 256 products of the two most negative operands.
-    for operand in 4..=12 {
-        let mut machine = spatten();
-        machine.formats.operand = Bits(operand);
-        let most_negative = -(1_i128 << (operand - 1));
-        let largest = 256 * most_negative * most_negative;
-        assert!(largest < 1 << (machine.score_bits() - 1), "{operand} bits");
-    }
-}
-
-#[test]
-fn outputs_never_wrap() {
-    // 1024 probabilities, each half a unit of 2^-18 too large, times the most negative operand.
-    let machine = spatten();
-    let largest = (2 * (1_i64 << 18) + 1024) * (1 << 11) / 2;
-    let bits = machine.output_accumulator_bits();
-    assert!((1 << (bits - 2)..1 << (bits - 1)).contains(&largest), "{bits} bits");
-}
-
-#[test]
-fn importance_fits_up_to_the_last_term() {
-    let full = spatten();
-    // 48 bits hold 2^48 - 1: 2^30 - 1 terms of at most 2^18, and not one more.
-    let largest = 1 << 18;
-    assert_eq!(full.importance_fits((1 << 30) - 1, largest), Ok(()));
-    assert_eq!(
-        full.importance_fits(1 << 30, largest).expect_err("it could wrap").to_string(),
-        "machine `spatten` accumulates importance in 48 bits (`formats.importance_bits`), and \
-         1073741824 terms of up to 262144 could need 49"
-    );
-    assert!(full.importance_fits(u64::MAX, u64::MAX).is_err());
-}
-
-#[test]
-fn a_workload_is_admitted_or_every_limit_that_it_exceeds_is_named() {
-    let full = spatten();
-    let fits = Demand {
-        head_dim: 64,
-        tokens: 1024,
-        resident_keys: 1024,
-        token_terms: 1 << 20,
-        head_terms: 1 << 20,
-    };
-    assert_eq!(full.admit(&fits), Ok(()));
-    let found = |demand: Demand| {
-        let errors = full.admit(&demand).expect_err("it does not fit");
-        errors.iter().map(ToString::to_string).collect::<Vec<_>>()
-    };
-    let large = Demand {
-        tokens: 1025,
-        resident_keys: 1025,
-        token_terms: 1 << 31,
-        head_terms: 1 << 38,
-        ..fits
-    };
-    assert_eq!(
-        found(large),
-        [
-            "machine `spatten` scores at most 1024 tokens (`importance.tokens`), and the sequence has 1025",
-            "machine `spatten` accumulates importance in 48 bits (`formats.importance_bits`), and \
-             2147483648 terms of up to 262144 could need 50",
-            "machine `spatten` accumulates importance in 48 bits (`formats.importance_bits`), and \
-             274877906944 terms of up to 2048 could need 50",
-            "machine `spatten` keeps at most 1024 keys of head_dim 64 on chip (half of \
-             `key_buffer.capacity_bytes`), and a prefill task has 1025",
-            "machine `spatten` keeps at most 1024 keys of head_dim 64 on chip (half of \
-             `value_buffer.capacity_bytes`), and a prefill task has 1025",
-        ]
-    );
-    assert_eq!(
-        found(Demand { head_dim: 80, ..fits }),
-        ["machine `spatten` supports head_dim 16, 32, 64, 128 and 256 (found 80): a line holds a \
-          power of two of keys"]
-    );
-}
-
-#[test]
-fn files_extend_presets_and_files_beside_them() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let write = |name: &str, text: &str| {
-        let path = folder.path().join(name);
-        fs::write(&path, text).expect("a temporary file");
-        path.to_str().expect("a path of text").to_owned()
-    };
-    write(
-        "base.toml",
-        "name = 'base'\ndescription = 'x'\nextends = 'spatten'\n[core]\nclock_mhz = 800\n",
-    );
-    let path = write(
-        "edge.toml",
-        "name = 'edge'\ndescription = 'x'\nextends = 'base.toml'\n[topk]\nseed = 7\n",
-    );
-    let machine = load(&path).expect("the file is good");
-    assert_eq!(
-        (machine.name.as_str(), machine.core.clock.0.get(), machine.topk.seed),
-        ("edge", 800, 7)
-    );
-    let path = write("lost.toml", "name = 'x'\ndescription = 'x'\nextends = 'nowhere.toml'\n");
-    assert!(load(&path).expect_err("no base").to_string().contains("nowhere.toml: No such file"));
-}
-
-#[test]
-fn what_is_no_machine_file_is_an_error_that_says_so() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let path = |name: &str| folder.path().join(name).to_str().expect("a path of text").to_owned();
-    let message = |name_or_path: &str| load(name_or_path).expect_err("no machine").to_string();
-    assert_eq!(
-        message("spaten"),
-        "no machine is called `spaten` (did you mean `spatten`?); presets are spatten, \
-         spatten-eighth, and a machine file ends in .toml"
-    );
-    assert!(message("").starts_with("no machine is called ``; presets are"));
-    assert!(message(&path("missing.toml")).contains("missing.toml: No such file"));
-    fs::create_dir(path("folder.toml")).expect("a temporary folder");
-    assert!(message(&path("folder.toml")).ends_with("folder.toml: this is a directory"));
-    fs::write(path("bytes.toml"), b"name = '\xff'").expect("a temporary file");
-    assert!(message(&path("bytes.toml")).ends_with("bytes.toml: byte 8 is not UTF-8 text"));
-    fs::write(path("large.toml"), vec![b'#'; (1 << 20) + 1]).expect("a temporary file");
-    assert!(
-        message(&path("large.toml")).ends_with("large.toml: more than 1 MiB is not a machine file")
-    );
-    fs::write(path("empty.toml"), "").expect("a temporary file");
-    assert!(message(&path("empty.toml")).contains("`name` is missing"));
-}
-
-#[test]
 fn the_schema_has_the_sections_and_keys_of_the_presets() {
     let schema = Accelerator::schema();
     for preset in PRESETS {
@@ -494,53 +347,5 @@ fn admits(rule: &Value, value: &Value) -> bool {
         Some("boolean") => value.is_boolean(),
         Some("string") => value.as_str().is_some_and(|text| !text.is_empty()),
         _ => false,
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
-
-    #[test]
-    fn any_text_ends_in_a_machine_or_in_faults(text in "(?s).{0,200}") {
-        let _ = Accelerator::parse("any.toml", &text).map_err(|faults| faults.to_string());
-    }
-
-    #[test]
-    fn a_preset_with_some_bytes_changed_ends_in_a_machine_or_in_faults(
-        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
-        cut in any::<prop::sample::Index>(),
-        cuts in any::<bool>(),
-    ) {
-        let mut bytes = spatten().to_toml().into_bytes();
-        for (place, byte) in changes {
-            let place = place.index(bytes.len());
-            bytes[place] = byte;
-        }
-        if cuts {
-            bytes.truncate(cut.index(bytes.len()));
-        }
-        let text = String::from_utf8_lossy(&bytes);
-        match Accelerator::parse("any.toml", &text) {
-            Ok(machine) => prop_assert_eq!(machine.digest().len(), 64),
-            Err(faults) => prop_assert!(faults.to_string().starts_with("error: ")),
-        }
-    }
-
-    #[test]
-    fn a_parameter_with_any_value_ends_in_a_machine_or_in_faults(
-        which in any::<prop::sample::Index>(),
-        value in prop_oneof![
-            any::<i64>().prop_map(|integer| integer.to_string()),
-            (0u32..64).prop_map(|exponent| (1_u64 << exponent).to_string()),
-            any::<f64>().prop_map(|float| toml::Value::Float(float).to_string()),
-            Just("[]".to_string()), Just("{}".to_string()), Just("''".to_string()),
-        ],
-    ) {
-        let values = other_values(&spatten());
-        let (section, key, _) = &values[which.index(values.len())];
-        if let Ok(machine) = variant(&format!("[{section}]\n{key} = {value}\n")) {
-            prop_assert!(machine.key_lines() >= 2 && machine.value_lines() >= 2);
-            prop_assert!(machine.score_bits() <= 64);
-        }
     }
 }

@@ -31,6 +31,8 @@ pub(super) struct Counts<'m> {
     pub(super) probability_lines: u64,
     /// Cycles in which the softmax takes the scores of a row.
     scored: u64,
+    /// Cycles in which the importance of its tokens is updated.
+    updated: u64,
     /// DRAM transactions of K and V.
     pub(super) transactions: u64,
 }
@@ -42,6 +44,11 @@ impl Flow {
         let values_per_line = u64::from(machine.values_per_line(self.head_dim)?);
         let lanes = u64::from(machine.softmax.lanes);
         let key_lines = keys.div_ceil(per_line);
+        // The last line of a row may hold fewer keys.
+        let scored =
+            (keys / per_line) * per_line.div_ceil(lanes) + (keys % per_line).div_ceil(lanes);
+        let update = u64::from(machine.importance.lanes);
+        let updated = (keys / lanes) * lanes.div_ceil(update) + (keys % lanes).div_ceil(update);
         let transactions = self.streamed.map_or(0, |width| {
             let bytes = width.times(keys * u64::from(self.head_dim)).0;
             2 * bytes.div_ceil(machine.dram.transaction.0)
@@ -51,7 +58,8 @@ impl Flow {
             key_lines,
             value_lines: keys.div_ceil(values_per_line),
             probability_lines: keys.div_ceil(lanes),
-            scored: key_lines * per_line.div_ceil(lanes),
+            scored,
+            updated,
             transactions,
         })
     }
@@ -73,10 +81,7 @@ impl Counts<'_> {
             "key_buffer" | "qk_array" => Ratio::whole(self.key_lines),
             "softmax" => Ratio::whole(self.scored),
             "refetch" => Ratio::whole(self.probability_lines),
-            "importance" => {
-                let updates = machine.softmax.lanes.div_ceil(machine.importance.lanes);
-                Ratio::whole(self.probability_lines * u64::from(updates))
-            }
+            "importance" => Ratio::whole(self.updated),
             "value_buffer" | "pv_array" => Ratio::whole(self.value_lines),
             _ => return None,
         };

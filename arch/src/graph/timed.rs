@@ -15,7 +15,8 @@ pub struct Throughput {
     pub cycles_per_row: Ratio,
     /// The same, for each line of keys.
     pub cycles_per_line: Ratio,
-    /// What sets the bound: the blocks, links and buffers of the critical cycle, in order.
+    /// What sets the bound: every block that is busy all the time, or else the blocks, links and buffers
+    /// of the critical cycle, in order.
     pub limited_by: Vec<String>,
 }
 
@@ -40,7 +41,7 @@ pub(super) fn throughput(machine: &Accelerator, flow: &Flow) -> Result<Throughpu
         Bound::Cycle { ratio, arcs } => Ok(Throughput {
             cycles_per_row: ratio,
             cycles_per_line: ratio.over(key_lines),
-            limited_by: arcs.iter().map(|&arc| timed.meanings[arc].clone()).collect(),
+            limited_by: timed.limits(ratio, &arcs),
         }),
         Bound::None => unreachable!("each block that a row needs is a cycle of its own"),
         Bound::Deadlock { arcs } => {
@@ -116,6 +117,17 @@ impl Timed<'_> {
         self.add(responses, "crossbar", register, room, "crossbar.outstanding".into());
         let room = rows_of(machine.key_lines(), self.counts.key_lines.into());
         self.add("key_buffer", "fetcher", register, room, "key_buffer.capacity_bytes".into());
+    }
+
+    /// What the critical cycle stands for. Where blocks are as slow as it is, those.
+    fn limits(&self, ratio: Ratio, cycle: &[usize]) -> Vec<String> {
+        let blocks = self.nodes.iter().filter(|block| self.counts.interval(block) == Some(ratio));
+        let blocks = blocks.map(|block| format!("block {block}")).collect::<Vec<_>>();
+        if blocks.is_empty() {
+            cycle.iter().map(|&arc| self.meanings[arc].clone()).collect()
+        } else {
+            blocks
+        }
     }
 
     fn add(

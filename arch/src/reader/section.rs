@@ -113,10 +113,9 @@ impl<'d, 'f> Section<'d, 'f> {
             // A name that the section already has is not what the key was meant to be.
             let missing = self.asked.iter().map(String::as_str);
             let missing = missing.filter(|asked| !table.entries.contains_key(*asked));
-            let hint = match closest(key, missing) {
-                Some(near) => format!("; did you mean `{near}`?"),
-                None => String::new(),
-            };
+            // A hint that nobody will see is not worth the search.
+            let near = if self.faults.are_too_many() { None } else { closest(key, missing) };
+            let hint = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
             let name = format!("{}{}", self.prefix, key.escape_debug());
             self.faults.note(format!("`{name}` is not known{hint}"), [entry.key.clone()]);
         }
