@@ -68,15 +68,12 @@ impl List {
     /// A choice is the place of its name in the list, and each name has its place.
     fn choice(&mut self, name: &str, doc: &str, chosen: &str, kind: &Kind) {
         let Kind::Choice(names) = kind else { return };
+        let place = names.iter().position(|named| named.name == chosen);
+        let place = place.expect("a machine has one of the names, as checked");
+        self.add(name, doc, place as u64);
+        let of = name.to_ascii_uppercase();
         for (place, reader::Named { name: option, meaning }) in (0_u64..).zip(*names) {
-            if *option == chosen {
-                self.add(name, doc, place);
-            }
-            self.add(
-                format!("{name}_IS_{option}"),
-                format!("Value of {}: {meaning}", name.to_ascii_uppercase()),
-                place,
-            );
+            self.add(format!("{name}_IS_{option}"), format!("Value of {of}: {meaning}"), place);
         }
     }
 

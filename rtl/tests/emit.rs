@@ -202,6 +202,18 @@ fn verilator_finds_the_same_numbers_in_the_package_and_the_header() {
 }
 
 #[test]
+fn a_design_need_not_use_every_number() {
+    if !tool("verilator") {
+        return;
+    }
+    let machine = load("spatten").expect("the preset is good");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    emit(&machine, folder.path()).expect("the folder can be written");
+    let module = "module top (output tamis_pkg::token_t t_o);\n  assign t_o = '0;\nendmodule\n";
+    assert_eq!(lint(folder.path(), module, &["--language", "1800-2012"]), "");
+}
+
+#[test]
 fn the_header_is_verilog_2001() {
     if !tool("verilator") {
         return;

@@ -4,7 +4,7 @@
 //! An event of a node needs an item on each arc that enters it; `delay` cycles after an event of its
 //! tail an arc has one more. A cycle of arcs then takes at least the sum of its delays for each round
 //! of the items on it, so that the time between events is at least the largest sum of delays over sum
-//! of items (Baccelli, Cohen, Olsder, Quadrat: Synchronization and Linearity, 1992, theorem 3.28).
+//! of items (F. Baccelli, G. Cohen, G. J. Olsder, J.-P. Quadrat, Synchronization and Linearity, Wiley 1992).
 //!
 //! Found exactly: from any cycle, its ratio is a lower bound; a cycle with a larger one is a cycle of
 //! positive weight in the graph whose arcs weigh delay - ratio x items, which Bellman and Ford find; and

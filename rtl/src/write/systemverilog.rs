@@ -36,11 +36,13 @@ const TYPES: &str = "
 pub(crate) fn systemverilog_package(machine: &Accelerator, parameters: &[Parameter]) -> String {
     let mut text = banner_comment(machine);
     text += "\npackage tamis_pkg;\n";
+    text += "\n  // A design need not use every number.\n  // verilator lint_off UNUSEDPARAM\n";
     for Parameter { name, doc, value } in parameters {
         let (kind, width) =
             if is_plain(*value) { ("int unsigned", "") } else { ("longint unsigned", "64'd") };
         text += &format!("\n  // {doc}\n  localparam {kind} {name} = {width}{value};\n");
     }
+    text += "\n  // verilator lint_on UNUSEDPARAM\n";
     text += TYPES;
     text += "\nendpackage\n";
     text
