@@ -62,6 +62,14 @@ pub fn softmax(scores: &[i32], scale: ScoreScale, fraction: u32, out: &mut Vec<u
     reciprocal.probability(1 << EXPONENTIAL_FRACTION, fraction)
 }
 
+/// A probability without its last `bits` fraction bits, rounded to nearest: what a token's
+/// importance takes up where its accumulators have no room for all of them.
+#[must_use]
+pub fn without_bits(probability: u32, bits: u32) -> u32 {
+    let half = 1u32.wrapping_shl(bits) >> 1;
+    probability.wrapping_add(half).wrapping_shr(bits)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -105,6 +113,16 @@ mod tests {
         let row = run(&[10, 0], 0.1);
         let error = [real(row[0]) - 2.0 / 3.0, real(row[1]) - 1.0 / 3.0];
         assert!(error.iter().all(|error| error.abs() < 1e-4), "{row:?}");
+    }
+
+    #[test]
+    fn importance_takes_up_probabilities_rounded_to_nearest() {
+        assert_eq!(
+            [0, 5, 262_143].map(|probability| without_bits(probability, 0)),
+            [0, 5, 262_143]
+        );
+        assert_eq!([3, 4, 11, 12].map(|probability| without_bits(probability, 3)), [0, 1, 1, 2]);
+        assert_eq!(without_bits(262_143, 6), 1 << 12);
     }
 
     proptest! {

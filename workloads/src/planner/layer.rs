@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::operands::{Operands, score_scale};
 use crate::{
     dense_f32::DenseRow,
-    fixed::Arithmetic,
+    fixed::{Arithmetic, softmax},
     plan::{Phase, Row, StoredBits, Task},
     policy::{Course, Live, Pass, Seen},
     quality::Tally,
@@ -139,12 +139,10 @@ impl LayerRun<'_> {
 
     fn note_mass(&self, row: &RowView<'_>, mass: &mut [u64]) {
         let shift = self.live.importance_shift;
-        let half = 1u32.wrapping_shl(shift) >> 1;
         let seen = row.visible();
         let mass = &mut mass[seen.start as usize..seen.end as usize];
         for (sum, &probability) in mass.iter_mut().zip(row.probabilities()) {
-            let kept = probability.wrapping_add(half).wrapping_shr(shift);
-            *sum = sum.wrapping_add(u64::from(kept));
+            *sum = sum.wrapping_add(u64::from(softmax::without_bits(probability, shift)));
         }
     }
 

@@ -1,5 +1,6 @@
 //! Policy files: by name, in variants, and wrong.
 
+use proptest::prelude::*;
 use tamis_workloads::{
     planner::{Phases, Planner},
     policy::Policy,
@@ -115,4 +116,22 @@ fn planes_of_more_bits_than_an_operand_are_a_fault() {
     let expected = "`key_lsb_bits` and `key_msb_bits` must add up to at most formats.operand_bits = 12 \
                     (found 14)";
     assert!(message.contains(expected), "{message}");
+}
+
+proptest! {
+    /// Whatever the file holds: a policy, or faults that name it.
+    #[test]
+    fn a_damaged_file_is_a_policy_or_a_list_of_faults(
+        place in any::<prop::sample::Index>(),
+        cut in 0usize..20,
+        put in "[ -~\\n]{0,12}",
+    ) {
+        let sound = cascade("tokens_keep = [1.0, 0.5]").to_toml();
+        let start = place.index(sound.len());
+        let end = sound.len().min(start + cut);
+        let text = format!("{}{put}{}", &sound[..start], &sound[end..]);
+        if let Err(faults) = Policy::parse("damaged.toml", &text) {
+            prop_assert!(faults.to_string().contains("--> damaged.toml:"), "{faults}");
+        }
+    }
 }

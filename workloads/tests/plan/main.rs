@@ -4,6 +4,7 @@ mod build;
 mod files;
 mod fixed_point;
 mod hand_made;
+mod importance;
 mod invariants;
 mod oracle;
 mod values;
