@@ -11,7 +11,7 @@ use crate::{
     Completion, Full, Kind, Location, Request, Stats, Tick, Ticks,
     inflight::Inflight,
     queue::{Age, Entry, Queues},
-    timing::{Timing, tick_of},
+    timing::Timing,
 };
 
 /// Later than any tick.
@@ -35,6 +35,8 @@ pub struct Channel {
     writing: bool,
     /// Everything up to this tick has been decided.
     now: u64,
+    /// No command issues before this tick.
+    next: u64,
     /// The last tick in which requests arrived, and how many did.
     arrivals: (u64, u64),
     stats: Stats,
@@ -49,10 +51,10 @@ struct Fixed {
     read_ticks: u64,
     write_ticks: u64,
     transaction: u64,
-    /// Writes are drained from when more than this many hundredths of entries wait ...
-    write_high: u64,
+    /// Writes are drained from when more than this many wait ...
+    write_high: usize,
     /// ... until fewer than this many.
-    write_low: u64,
+    write_low: usize,
     single_bus: bool,
 }
 
@@ -69,7 +71,9 @@ impl Channel {
         let banks = usize::try_from(count).expect("64 fits");
         let controller = &dram.controller;
         let spans = &dram.standard.timing;
-        let writes = u64::from(controller.write_queue);
+        let share = |percent: u32| {
+            usize::try_from(controller.write_queue * percent).expect("a queue fits memory")
+        };
         let refresher = Refresher::new(dram);
         Self {
             timing: Timing::new(dram),
@@ -85,12 +89,13 @@ impl Channel {
                 read_ticks: u64::from(spans.read_latency + spans.burst),
                 write_ticks: u64::from(spans.write_latency + spans.burst),
                 transaction: organisation.transaction.0,
-                write_high: writes * u64::from(controller.write_high_percent),
-                write_low: writes * u64::from(controller.write_low_percent),
+                write_high: share(controller.write_high_percent) / 100,
+                write_low: share(controller.write_low_percent).div_ceil(100),
                 single_bus: dram.standard.buses == Buses::Single,
             },
             writing: false,
             now: 0,
+            next: 1,
             arrivals: (0, 0),
             stats: Stats::default(),
         }
@@ -137,6 +142,7 @@ impl Channel {
         let entry = Entry::new(request.id, Age::new(now.0, self.arrivals.1), row, column);
         self.queues.of_mut(request.kind).push(bank, entry, self.banks.row(bank));
         self.expect(request.kind, bank, row, now.0 + 1);
+        self.next = self.next_decision();
         Ok(())
     }
 
@@ -150,7 +156,7 @@ impl Channel {
         let decision = if idle {
             NEVER
         } else {
-            let next = self.next_decision().max(self.now + 1);
+            let next = self.next.max(self.now + 1);
             let full = !self.can_push(Kind::Read) || !self.can_push(Kind::Write);
             if full { next } else { next + self.fixed.read_ticks.min(self.fixed.write_ticks) }
         };
@@ -175,12 +181,9 @@ impl Channel {
 
     /// Takes all decisions up to and including `to`.
     fn decide(&mut self, to: u64) {
-        loop {
-            let next = self.next_decision();
-            if next > to {
-                break;
-            }
-            self.step(next);
+        while self.next <= to {
+            self.step(self.next);
+            self.next = self.next_decision();
         }
         self.now = self.now.max(to);
     }
@@ -191,15 +194,17 @@ impl Channel {
     }
 
     fn step(&mut self, now: u64) {
-        if self.refresher.raise(now, &mut self.buses) {
+        if now == self.refresher.next() {
+            self.refresher.raise(&mut self.buses);
             self.buses.iter_mut().for_each(|bus| bus.look_at_rows(now));
         }
         for bus in 0..self.buses.len() {
             self.set_mode(bus, now, now);
-            let issued = self.column_slot(bus, now);
+            self.column_slot(bus, now);
             self.set_mode(bus, now, now + 1);
-            if !(issued && self.fixed.single_bus) {
-                self.row_slot(bus, now);
+            self.row_slot(bus, now);
+            if self.mode() != self.writing {
+                self.buses[bus].look_at_all(now + 1);
             }
         }
     }
@@ -223,7 +228,7 @@ impl Channel {
     /// Whether writes should be drained, given what waits.
     fn mode(&self) -> bool {
         let reads = self.queues.of(Kind::Read).len();
-        let writes = 100 * u64::try_from(self.queues.of(Kind::Write).len()).expect("a small count");
+        let writes = self.queues.of(Kind::Write).len();
         if self.writing {
             writes >= self.fixed.write_low || reads == 0
         } else {
@@ -247,7 +252,7 @@ impl Channel {
                 None => Command::Activate,
             };
             let bus = &mut self.buses[self.banks.bus(bank)];
-            bus.look(command, from.max(tick_of(self.timing.ready(command, bank))));
+            bus.look(command, from.max(self.timing.ready(command, bank)));
         }
     }
 

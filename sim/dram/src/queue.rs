@@ -4,7 +4,7 @@
 //! others wait in the order of their oldest requests. So the scheduler finds what it needs of a bank (the
 //! oldest hit, the oldest request for another row) at once, however deep the queues are.
 
-use crate::request::Kind;
+use crate::{request::Kind, timing::MOST_BANKS};
 
 /// No entry, no run.
 const NONE: u16 = u16::MAX;
@@ -34,6 +34,9 @@ impl Age {
         Self::new(self.arrived(), now - self.arrived())
     }
 }
+
+/// The oldest request of each bank.
+pub(crate) type Ages = [Age; MOST_BANKS];
 
 /// A request that waits.
 #[derive(Clone, Copy, Debug)]
@@ -93,9 +96,9 @@ pub(crate) struct Queue {
     /// Banks that have requests for other rows.
     pub(crate) waiting: u64,
     /// Age of the oldest request for the open row, by bank.
-    pub(crate) hit_age: Vec<Age>,
+    pub(crate) hit_age: Ages,
     /// Age of the oldest request for another row, by bank.
-    pub(crate) waiting_age: Vec<Age>,
+    pub(crate) waiting_age: Ages,
 }
 
 impl Queue {
@@ -126,8 +129,8 @@ impl Queue {
             banks: vec![BankRuns { open: NONE, first: NONE, last: NONE }; banks],
             hits: 0,
             waiting: 0,
-            hit_age: vec![Age::NONE; banks],
-            waiting_age: vec![Age::NONE; banks],
+            hit_age: [Age::NONE; MOST_BANKS],
+            waiting_age: [Age::NONE; MOST_BANKS],
         }
     }
 

@@ -1,33 +1,37 @@
 //! The constraint table of a standard, compiled: when is which command legal.
 //!
-//! A constraint at a level speaks of commands to the same node of that level: the channel, a pseudo-channel, a
-//! bank group, a bank. Each node keeps, for each command, the first tick at which the constraints that ran
-//! into it so far allow it. A command is legal when all four nodes above its bank allow it.
+//! A constraint at a level speaks of commands to the same channel, pseudo-channel, bank group or bank. When a
+//! command issues, each of its constraints moves the first legal tick of another command for all banks that it
+//! reaches. So what a bank may do is one number, and what all banks may do is one row of numbers. That a bus
+//! carries one command at a time is the controller's doing.
 
-use tamis_arch::dram::{Buses, Command, Dram, Level, Sharing, Standard, Target};
+mod lanes;
 
-/// A tick, with the constraint that set it in the low bits: the later one wins, and is remembered.
-pub(crate) type Stamp = u64;
+use tamis_arch::dram::{Command, Dram, Level, Refresh, Standard, Target};
+
+use self::lanes::Lanes;
+
+/// Most banks of a channel: a set of them is a word of 64 bits.
+pub(crate) const MOST_BANKS: usize = 64;
+
+/// A tick, counted from the epoch of the table, with the constraint that set it in the low bits: the later one
+/// wins, and is remembered.
+type Stamp = i32;
 
 const CAUSE_BITS: u32 = 8;
 
-/// The first tick of a stamp.
-pub(crate) const fn tick_of(stamp: Stamp) -> u64 {
-    stamp >> CAUSE_BITS
-}
+/// Ticks after which the epoch moves on. Stamps reach less than that into the future.
+const EPOCH: u64 = 1 << 21;
 
-/// A stamp is not later than this one exactly when its tick has come at `tick`.
-pub(crate) const fn at_tick(tick: u64) -> Stamp {
-    tick << CAUSE_BITS | ((1 << CAUSE_BITS) - 1)
-}
-
-/// What one command does to others of a node.
+/// What one command does to another.
 #[derive(Clone, Copy, Debug)]
 struct Rule {
-    level: usize,
-    to: usize,
-    ticks: u64,
-    cause: u64,
+    level: Level,
+    to: Command,
+    /// Banks that it reaches. Of a command to a whole pseudo-channel only the first bank is kept.
+    banks: usize,
+    /// Ticks, and the cause in the low bits.
+    span: Stamp,
     /// Which ring of past commands it runs from, for a window above 1.
     ring: Option<usize>,
 }
@@ -35,8 +39,8 @@ struct Rule {
 /// The ticks of the last commands of a kind, at each node of a level.
 #[derive(Clone, Debug)]
 struct Ring {
-    command: usize,
-    level: usize,
+    command: Command,
+    level: Level,
     window: usize,
     /// `window` ticks for each node; 0 is never, as no command issues at tick 0.
     past: Vec<u64>,
@@ -48,10 +52,13 @@ struct Ring {
 pub(crate) struct Timing {
     rules: [Vec<Rule>; Command::COUNT],
     rings: Vec<Ring>,
-    /// By node, then command.
-    ready: Vec<[Stamp; Command::COUNT]>,
-    /// The nodes above each bank, by level.
-    nodes: Vec<[usize; 4]>,
+    /// By command: the first legal stamp of each bank.
+    ready: Box<[Lanes; Command::COUNT]>,
+    epoch: u64,
+    /// Banks that a node of each level has.
+    sizes: [usize; 4],
+    /// Ticks for which each command keeps its bus from others.
+    occupancy: [u64; Command::COUNT],
     /// Names of the constraints, by cause.
     causes: Vec<String>,
 }
@@ -59,21 +66,22 @@ pub(crate) struct Timing {
 impl Timing {
     pub(crate) fn new(dram: &Dram) -> Self {
         let standard = &dram.standard;
-        let nodes = nodes_of_banks(standard);
-        let count = nodes.last().map_or(0, |last| last[3] + 1);
         let mut timing = Self {
             rules: Default::default(),
             rings: Vec::new(),
-            ready: vec![[0; Command::COUNT]; count],
-            nodes,
+            ready: Box::new([Lanes::RESET; Command::COUNT]),
+            epoch: 0,
+            sizes: sizes(standard),
+            occupancy: standard.occupancy.map(u64::from),
             causes: Vec::new(),
         };
         for rule in &standard.constraints {
-            let ticks = u64::from(standard.spacing(rule));
             let window = usize::try_from(rule.window).expect("a window fits memory");
-            timing.add(&rule.name, rule.level, rule.from, rule.to, ticks, window);
+            if issues(dram, rule.from) && issues(dram, rule.to) {
+                let ticks = standard.spacing(rule);
+                timing.add(&rule.name, rule.level, rule.from, rule.to, ticks, window);
+            }
         }
-        timing.add_buses(standard, dram.controller.command_bus);
         timing
     }
 
@@ -83,7 +91,7 @@ impl Timing {
         level: Level,
         from: Command,
         to: Command,
-        ticks: u64,
+        ticks: u32,
         window: usize,
     ) {
         let known = self.causes.iter().position(|cause| cause == name);
@@ -92,103 +100,127 @@ impl Timing {
             self.causes.len() - 1
         });
         let ring = (window > 1).then(|| {
-            let (level, nodes) = (level as usize, self.ready.len());
-            let past = vec![0; window * nodes];
-            let command = from.index();
-            self.rings.push(Ring { command, level, window, past, oldest: vec![0; nodes] });
+            let (past, oldest) = (vec![0; window * MOST_BANKS], vec![0; MOST_BANKS]);
+            self.rings.push(Ring { command: from, level, window, past, oldest });
             self.rings.len() - 1
         });
-        let cause = u64::try_from(cause).expect("a table has few names");
-        assert!(cause < 1 << CAUSE_BITS, "a standard has fewer than 256 names of constraints");
-        let rule = Rule { level: level as usize, to: to.index(), ticks, cause, ring };
-        self.rules[from.index()].push(rule);
+        let cause = u8::try_from(cause).expect("a standard has fewer than 256 names");
+        let ticks = Stamp::try_from(ticks).expect("a span is far below an epoch");
+        let banks = match to.target() {
+            Target::Bank => self.sizes[level as usize],
+            Target::Pseudo => 1,
+        };
+        let rule = Rule { level, to, banks, ring, span: ticks << CAUSE_BITS | Stamp::from(cause) };
+        let rules = &mut self.rules[from.index()];
+        let same = |other: &&mut Rule| {
+            (other.level, other.to) == (level, to) && other.ring.is_none() && ring.is_none()
+        };
+        match rules.iter_mut().find(same) {
+            // Two rules that differ in their span alone: the longer one says it all.
+            Some(other) => other.span = other.span.max(rule.span),
+            None => rules.push(rule),
+        }
     }
 
-    /// A command that holds its bus for more than a clock keeps the others off it. (One command a clock
-    /// and bus is the controller's doing.)
-    fn add_buses(&mut self, standard: &Standard, sharing: Sharing) {
-        let level = match sharing {
-            Sharing::Shared => Level::Channel,
-            Sharing::Split => Level::PseudoChannel,
-        };
-        for &from in Command::ALL {
-            let clocks = standard.occupancy[from.index()];
-            for &to in Command::ALL {
-                let same_bus =
-                    standard.buses == Buses::Single || from.is_column() == to.is_column();
-                if clocks > 1 && same_bus {
-                    self.add("command bus", level, from, to, u64::from(clocks), 1);
-                }
-            }
-        }
+    /// Ticks for which a command keeps its bus from others.
+    pub(crate) fn occupancy(&self, command: Command) -> u64 {
+        self.occupancy[command.index()]
     }
 
     /// A command issues.
     #[inline]
     pub(crate) fn record(&mut self, command: Command, bank: usize, now: u64) {
-        let nodes = self.nodes[bank];
-        for ring in &mut self.rings {
-            if ring.command == command.index() {
-                let node = nodes[ring.level];
-                ring.past[node * ring.window + ring.oldest[node]] = now;
-                ring.oldest[node] = (ring.oldest[node] + 1) % ring.window;
-            }
+        if now - self.epoch > EPOCH {
+            self.rebase(now);
         }
+        for ring in self.rings.iter_mut().filter(|ring| ring.command == command) {
+            let node = bank / self.sizes[ring.level as usize];
+            ring.past[node * ring.window + ring.oldest[node]] = now;
+            ring.oldest[node] =
+                if ring.oldest[node] + 1 == ring.window { 0 } else { ring.oldest[node] + 1 };
+        }
+        let stamp = self.stamp(now);
         for rule in &self.rules[command.index()] {
-            let node = nodes[rule.level];
+            let size = self.sizes[rule.level as usize];
+            let first = bank & !(size - 1);
             let from = match rule.ring {
-                None => now,
+                None => stamp,
                 Some(ring) => {
                     let ring = &self.rings[ring];
-                    match ring.past[node * ring.window + ring.oldest[node]] {
-                        0 => continue,
-                        past => past,
+                    let node = first / size;
+                    let past = ring.past[node * ring.window + ring.oldest[node]];
+                    if past <= self.epoch {
+                        continue;
                     }
+                    self.stamp(past)
                 }
             };
-            let stamp = (from + rule.ticks) << CAUSE_BITS | rule.cause;
-            let ready = &mut self.ready[node][rule.to];
-            *ready = stamp.max(*ready);
+            self.ready[rule.to.index()].raise(first, rule.banks, from + rule.span);
         }
     }
 
-    /// From when on a command is legal.
+    /// From when on a command is legal; one to a whole pseudo-channel by its first bank.
     #[inline]
-    pub(crate) fn ready(&self, command: Command, bank: usize) -> Stamp {
-        let nodes = &self.nodes[bank];
-        let command = command.index();
-        self.above(command, nodes)
-            .max(self.ready[nodes[2]][command])
-            .max(self.ready[nodes[3]][command])
+    pub(crate) fn ready(&self, command: Command, bank: usize) -> u64 {
+        self.tick(self.ready[command.index()].get(bank))
     }
 
-    /// From when on a command to all banks of a bank's pseudo-channel is legal.
-    pub(crate) fn ready_pseudo(&self, command: Command, bank: usize) -> Stamp {
-        debug_assert_eq!(command.target(), Target::Pseudo);
-        self.above(command.index(), &self.nodes[bank])
+    /// The banks of a set for which a command is legal at `now`.
+    #[inline]
+    pub(crate) fn legal(&self, command: Command, banks: u64, now: u64) -> u64 {
+        let limit = self.stamp(now) | ((1 << CAUSE_BITS) - 1);
+        self.ready[command.index()].at_most(limit, banks)
+    }
+
+    /// When a command is first legal for one of a set of banks; never for none.
+    #[inline]
+    pub(crate) fn next(&self, command: Command, banks: u64) -> u64 {
+        if banks == 0 {
+            return u64::MAX;
+        }
+        self.tick(self.ready[command.index()].earliest(banks))
     }
 
     #[inline]
-    fn above(&self, command: usize, nodes: &[usize; 4]) -> Stamp {
-        self.ready[nodes[0]][command].max(self.ready[nodes[1]][command])
+    fn stamp(&self, tick: u64) -> Stamp {
+        let since = Stamp::try_from(tick - self.epoch).expect("the epoch moves on in time");
+        since << CAUSE_BITS
+    }
+
+    #[inline]
+    fn tick(&self, stamp: Stamp) -> u64 {
+        self.epoch + u64::try_from(stamp >> CAUSE_BITS).expect("a stamp is not negative")
+    }
+
+    /// Moves the epoch to shortly before `now`.
+    fn rebase(&mut self, now: u64) {
+        let span = self.stamp(now - 1);
+        self.ready.iter_mut().for_each(|lanes| lanes.rebase(span));
+        self.epoch = now - 1;
     }
 }
 
-/// Nodes are numbered level by level: the channel, pseudo-channels, bank groups, banks.
-fn nodes_of_banks(standard: &Standard) -> Vec<[usize; 4]> {
-    let whole = |count: u32| usize::try_from(count).expect("a count of banks fits memory");
+/// The number of a bit as that of a bank.
+#[inline]
+pub(crate) fn bank_number(bit: u32) -> usize {
+    usize::try_from(bit).expect("64 fits")
+}
+
+/// Banks that a node of each level has: banks of a node are numbered in a row.
+fn sizes(standard: &Standard) -> [usize; 4] {
     let organisation = &standard.organisation;
-    let (pseudos, groups, banks) = (
-        whole(organisation.pseudo_channels),
-        whole(organisation.bank_groups),
-        whole(organisation.banks),
-    );
-    (0..pseudos * groups * banks)
-        .map(|bank| {
-            let group = bank / banks;
-            let pseudo = group / groups;
-            let (first_group, first_bank) = (1 + pseudos, 1 + pseudos + pseudos * groups);
-            [0, 1 + pseudo, first_group + group, first_bank + bank]
-        })
-        .collect()
+    let banks = organisation.banks;
+    let per_pseudo = banks * organisation.bank_groups;
+    [per_pseudo * organisation.pseudo_channels, per_pseudo, banks, 1]
+        .map(|count| usize::try_from(count).expect("a count of banks fits memory"))
+}
+
+/// Whether a controller ever issues a command: constraints of others need not be kept.
+fn issues(dram: &Dram, command: Command) -> bool {
+    match command {
+        Command::ReadAuto | Command::WriteAuto => false,
+        Command::PrechargeAll | Command::RefreshAll => dram.controller.refresh == Refresh::AllBank,
+        Command::RefreshBank => dram.controller.refresh == Refresh::PerBank,
+        _ => true,
+    }
 }

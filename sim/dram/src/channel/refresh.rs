@@ -41,11 +41,8 @@ impl Refresher {
         self.scheme == Refresh::AllBank
     }
 
-    /// Hands the buses what is due at `now`; whether anything is.
-    pub(super) fn raise(&mut self, now: u64, buses: &mut [Bus]) -> bool {
-        if now < self.next {
-            return false;
-        }
+    /// Hands the buses what is due now that its time has come.
+    pub(super) fn raise(&mut self, buses: &mut [Bus]) {
         self.next += self.interval;
         if self.of_all_banks() {
             for pseudo in 0..self.targets {
@@ -57,6 +54,5 @@ impl Refresher {
             buses[self.turn / per_bus].due.push_back(self.turn);
             self.turn = (self.turn + 1) % self.targets;
         }
-        true
     }
 }

@@ -12,8 +12,8 @@ use tamis_arch::dram::{Command, Dram, Sharing};
 use super::{Channel, NEVER, column_command};
 use crate::{
     Completion, Kind, Tick, Ticks,
-    queue::{Age, Entry},
-    timing::{at_tick, tick_of},
+    queue::{Age, Ages, Entry},
+    timing::{MOST_BANKS, bank_number},
 };
 
 /// A set of command buses: one for the channel, or one for each pseudo-channel.
@@ -21,10 +21,8 @@ use crate::{
 pub(super) struct Bus {
     /// Banks that it reaches.
     banks: u64,
-    /// No column command issues before this tick.
-    next_column: u64,
-    /// No row command issues before this tick.
-    next_row: u64,
+    column: Slot,
+    row: Slot,
     /// Pseudo-channels, or banks, that wait for a refresh, in order.
     pub(super) due: VecDeque<usize>,
 }
@@ -40,29 +38,29 @@ impl Bus {
         (0..buses)
             .map(|bus| Self {
                 banks: (u64::MAX >> (64 - banks)) << (bus * banks),
-                next_column: 1,
-                next_row: 1,
+                column: Slot { next: 1, free: 1 },
+                row: Slot { next: 1, free: 1 },
                 due: VecDeque::new(),
             })
             .collect()
     }
 
     pub(super) fn next(&self) -> u64 {
-        self.next_column.min(self.next_row)
+        self.column.due().min(self.row.due())
     }
 
     /// This command may issue from `tick` on.
     pub(super) fn look(&mut self, command: Command, tick: u64) {
-        let next = if command.is_column() { &mut self.next_column } else { &mut self.next_row };
-        *next = tick.min(*next);
+        let slot = if command.is_column() { &mut self.column } else { &mut self.row };
+        slot.next = tick.min(slot.next);
     }
 
     pub(super) fn look_at_rows(&mut self, tick: u64) {
-        self.next_row = tick.min(self.next_row);
+        self.row.next = tick.min(self.row.next);
     }
 
     pub(super) fn look_at_columns(&mut self, tick: u64) {
-        self.next_column = tick.min(self.next_column);
+        self.column.next = tick.min(self.column.next);
     }
 
     pub(super) fn look_at_all(&mut self, tick: u64) {
@@ -71,66 +69,98 @@ impl Bus {
     }
 }
 
-/// The best candidate so far, and when the others become legal.
-struct Pick {
-    age: Age,
-    bank: usize,
-    command: Command,
+/// One command bus.
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    /// No command can issue before this tick, as far as banks and requests go.
     next: u64,
+    /// The bus is held until this tick.
+    free: u64,
 }
 
-impl Pick {
-    fn nothing() -> Self {
-        Self { age: Age::NONE, bank: 0, command: Command::Activate, next: NEVER }
+impl Slot {
+    /// No command issues before this tick.
+    fn due(self) -> u64 {
+        self.next.max(self.free)
     }
+}
 
-    fn found(&self) -> bool {
-        self.age < Age::NONE
+/// The bank of a set whose request is oldest.
+#[inline]
+fn oldest(mut banks: u64, ages: &Ages) -> usize {
+    let (mut age, mut oldest) = (Age::NONE, 0);
+    while banks != 0 {
+        let bank = bank_number(banks.trailing_zeros());
+        banks &= banks - 1;
+        let other = ages[bank % MOST_BANKS];
+        oldest = if other < age { bank } else { oldest };
+        age = age.min(other);
     }
+    oldest
 }
 
 impl Channel {
-    /// Issues at most one column command; whether it did.
-    pub(super) fn column_slot(&mut self, bus: usize, now: u64) -> bool {
-        if now < self.buses[bus].next_column {
-            return false;
+    /// Issues at most one column command.
+    pub(super) fn column_slot(&mut self, bus: usize, now: u64) {
+        if now < self.buses[bus].column.due() {
+            return;
         }
         let reach = self.buses[bus].banks;
-        let mut pick = Pick::nothing();
-        for kind in [Kind::Read, Kind::Write] {
-            let active = self.banks.active_of(kind) & reach;
-            self.scan(column_command(kind), active, &self.banks.ages, now, &mut pick);
+        let active = [Kind::Read, Kind::Write].map(|kind| self.banks.active_of(kind) & reach);
+        let legal = [
+            self.timing.legal(Command::Read, active[0], now),
+            self.timing.legal(Command::Write, active[1], now),
+        ];
+        if legal[0] | legal[1] != 0 {
+            self.active_slot(bus, legal, now);
+            return;
         }
-        let kind = self.served();
-        let is_active = pick.found();
-        if !is_active && self.buses[bus].due.is_empty() {
-            let queue = self.queues.of(kind);
-            let hits = queue.hits & reach;
-            self.scan(column_command(kind), hits, &queue.hit_age, now, &mut pick);
-        }
-        if !pick.found() {
-            self.buses[bus].next_column = pick.next;
-            return false;
-        }
-        self.buses[bus].next_column = now + 1;
-        self.timing.record(pick.command, pick.bank, now);
-        if is_active {
-            let kind = if pick.command == Command::Read { Kind::Read } else { Kind::Write };
-            let entry = self.banks.take_active(pick.bank, kind);
-            self.transfer(kind, entry, now);
-            // The row may now be closed again.
-            self.buses[bus].look_at_rows(now + 1);
+        let next = self.timing.next(Command::Read, active[0]);
+        let next = next.min(self.timing.next(Command::Write, active[1]));
+        if self.buses[bus].due.is_empty() {
+            self.hit_slot(bus, next, now);
         } else {
-            let entry = self.queues.of_mut(kind).pop_hit(pick.bank);
-            self.stats.rows.hits += u64::from(!entry.touched);
-            self.transfer(kind, entry, now);
+            self.buses[bus].column.next = next;
         }
-        true
+    }
+
+    /// Issues a column command for a request whose row was opened for it: reads and writes for which it is
+    /// legal are given by bank.
+    fn active_slot(&mut self, bus: usize, [reads, writes]: [u64; 2], now: u64) {
+        let bank = oldest(reads | writes, &self.banks.ages);
+        let kind = if reads & (1 << bank) != 0 { Kind::Read } else { Kind::Write };
+        let entry = self.banks.take_active(bank, kind);
+        self.transfer(kind, entry, bank, now);
+        self.buses[bus].column.next = now + 1;
+        // The row may be closed again.
+        let close = self.timing.ready(Command::Precharge, bank);
+        self.buses[bus].look_at_rows(close);
+    }
+
+    /// Issues at most one column command for a request that finds its row open; `others` is when one could
+    /// issue for a request whose row was opened for it.
+    fn hit_slot(&mut self, bus: usize, others: u64, now: u64) {
+        let kind = self.served();
+        let command = column_command(kind);
+        let queue = self.queues.of(kind);
+        let hits = queue.hits & self.buses[bus].banks;
+        let legal = self.timing.legal(command, hits, now);
+        if legal == 0 {
+            self.buses[bus].column.next = self.timing.next(command, hits).min(others);
+            return;
+        }
+        let bank = oldest(legal, &queue.hit_age);
+        let entry = self.queues.of_mut(kind).pop_hit(bank);
+        self.stats.rows.hits += u64::from(!entry.touched);
+        self.transfer(kind, entry, bank, now);
+        let left = self.queues.of(kind).hits & self.buses[bus].banks;
+        let next = self.timing.next(command, left).min(others);
+        self.buses[bus].column.next = next.max(now + 1);
     }
 
     /// Issues at most one row command.
     pub(super) fn row_slot(&mut self, bus: usize, now: u64) {
-        if now < self.buses[bus].next_row {
+        if now < self.buses[bus].row.due() {
             return;
         }
         if let Some(&target) = self.buses[bus].due.front() {
@@ -141,39 +171,23 @@ impl Channel {
         let queue = self.queues.of(kind);
         let waiting = queue.waiting & self.buses[bus].banks;
         let open = self.banks.open();
-        let closable = waiting & open & !self.banks.active();
-        let mut pick = Pick::nothing();
-        self.scan(Command::Activate, waiting & !open, &queue.waiting_age, now, &mut pick);
-        self.scan(Command::Precharge, closable, &queue.waiting_age, now, &mut pick);
-        if !pick.found() {
-            self.buses[bus].next_row = pick.next;
+        let (openable, closable) = (waiting & !open, waiting & open & !self.banks.active());
+        let opens = self.timing.legal(Command::Activate, openable, now);
+        let closes = self.timing.legal(Command::Precharge, closable, now);
+        if opens | closes == 0 {
+            let next = self.timing.next(Command::Activate, openable);
+            let next = next.min(self.timing.next(Command::Precharge, closable));
+            self.buses[bus].row.next = next;
             return;
         }
-        self.buses[bus].next_row = now + 1;
-        match pick.command {
-            Command::Activate => self.activate(bus, kind, pick.bank, now),
-            _ => {
-                let entry = self.queues.of_mut(kind).oldest_waiting(pick.bank);
-                let first = !std::mem::replace(&mut entry.touched, true);
-                self.stats.rows.conflicts += u64::from(first);
-                self.precharge(pick.bank, now);
-            }
-        }
-    }
-
-    /// Looks at each bank of a set for a command: the oldest request among those that are legal wins.
-    #[inline]
-    fn scan(&self, command: Command, banks: u64, ages: &[Age], now: u64, pick: &mut Pick) {
-        let mut left = banks;
-        while left != 0 {
-            let bank = usize::try_from(left.trailing_zeros()).expect("64 fits");
-            left &= left - 1;
-            let ready = self.timing.ready(command, bank);
-            if ready > at_tick(now) {
-                pick.next = pick.next.min(tick_of(ready));
-            } else if ages[bank] < pick.age {
-                (pick.age, pick.bank, pick.command) = (ages[bank], bank, command);
-            }
+        let bank = oldest(opens | closes, &queue.waiting_age);
+        if opens & (1 << bank) != 0 {
+            self.activate(bus, kind, bank, now);
+        } else {
+            let entry = self.queues.of_mut(kind).oldest_waiting(bank);
+            let first = !std::mem::replace(&mut entry.touched, true);
+            self.stats.rows.conflicts += u64::from(first);
+            self.precharge(bank, now);
         }
     }
 
@@ -186,7 +200,7 @@ impl Channel {
         self.banks.activate(bank, kind, entry, now);
         self.count(Command::Activate, bank, now);
         for command in [Command::Read, Command::Write] {
-            let ready = tick_of(self.timing.ready(command, bank));
+            let ready = self.timing.ready(command, bank);
             self.buses[bus].look(command, ready);
         }
     }
@@ -197,8 +211,16 @@ impl Channel {
         self.count(Command::Precharge, bank, now);
     }
 
-    /// Counts a row command and its effect on others.
+    /// A command issues: counts it, and what it keeps others from.
     fn count(&mut self, command: Command, bank: usize, now: u64) {
+        let free = now + self.timing.occupancy(command);
+        let bus = &mut self.buses[self.banks.bus(bank)];
+        if command.is_column() || self.fixed.single_bus {
+            bus.column.free = free;
+        }
+        if !command.is_column() || self.fixed.single_bus {
+            bus.row.free = free;
+        }
         self.stats.commands[command.index()] += 1;
         self.timing.record(command, bank, now);
     }
@@ -213,7 +235,7 @@ impl Channel {
         };
         let closes = self.banks.open() & banks != 0;
         if closes && self.banks.active() & banks != 0 {
-            self.buses[bus].next_row = NEVER;
+            self.buses[bus].row.next = NEVER;
             return;
         }
         let command = match (all, closes) {
@@ -222,22 +244,17 @@ impl Channel {
             (false, true) => Command::Precharge,
             (false, false) => Command::RefreshBank,
         };
-        let ready = if all {
-            self.timing.ready_pseudo(command, bank)
-        } else {
-            self.timing.ready(command, bank)
-        };
-        if ready > at_tick(now) {
-            self.buses[bus].next_row = tick_of(ready);
+        let ready = self.timing.ready(command, bank);
+        if ready > now {
+            self.buses[bus].row.next = ready;
             return;
         }
-        self.buses[bus].next_row = now + 1;
         match command {
             Command::Precharge => self.precharge(bank, now),
             Command::PrechargeAll => {
                 let mut left = self.banks.open() & banks;
                 while left != 0 {
-                    let open = usize::try_from(left.trailing_zeros()).expect("64 fits");
+                    let open = bank_number(left.trailing_zeros());
                     left &= left - 1;
                     self.queues.close(open);
                     self.banks.close(open, now);
@@ -256,8 +273,8 @@ impl Channel {
     }
 
     /// A column command issues for a request: its data follow.
-    fn transfer(&mut self, kind: Kind, entry: Entry, now: u64) {
-        self.stats.commands[column_command(kind).index()] += 1;
+    fn transfer(&mut self, kind: Kind, entry: Entry, bank: usize, now: u64) {
+        self.count(column_command(kind), bank, now);
         self.stats.data_ticks += Ticks(self.fixed.burst);
         match kind {
             Kind::Read => {

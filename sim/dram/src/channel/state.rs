@@ -4,14 +4,17 @@ use tamis_arch::dram::{Dram, Sharing};
 
 use crate::{
     Kind, Ticks,
-    queue::{Age, Entry},
+    queue::{Age, Ages, Entry},
     stats::Residency,
+    timing::MOST_BANKS,
 };
 
 /// The banks of a channel.
 #[derive(Clone, Debug)]
 pub(super) struct Banks {
     per_pseudo: usize,
+    /// Banks of each pseudo-channel.
+    pseudos: [u64; MOST_BANKS],
     split: bool,
     rows: Vec<u32>,
     /// Banks that have a row open.
@@ -20,7 +23,7 @@ pub(super) struct Banks {
     active: [u64; 2],
     entries: Vec<Entry>,
     /// Age of that request, once its row was opened, by bank.
-    pub(super) ages: Vec<Age>,
+    pub(super) ages: Ages,
     accounts: Vec<Account>,
     refresh: u64,
 }
@@ -55,14 +58,20 @@ impl Banks {
         let count = |n: u32| usize::try_from(n).expect("a count of banks fits memory");
         let banks = count(organisation.banks_per_channel());
         let pseudos = count(organisation.pseudo_channels);
+        let per_pseudo = banks / pseudos;
+        let mut of_pseudo = [0; MOST_BANKS];
+        for bank in 0..banks {
+            of_pseudo[bank / per_pseudo] |= 1 << bank;
+        }
         Self {
-            per_pseudo: banks / pseudos,
+            per_pseudo,
+            pseudos: of_pseudo,
             split: dram.controller.command_bus == Sharing::Split,
             rows: vec![0; banks],
             open: 0,
             active: [0; 2],
             entries: vec![Entry::new(0, Age::NONE, 0, 0); banks],
-            ages: vec![Age::NONE; banks],
+            ages: [Age::NONE; MOST_BANKS],
             accounts: vec![Account::default(); pseudos],
             refresh: u64::from(dram.standard.timing.refresh),
         }
@@ -97,7 +106,7 @@ impl Banks {
 
     /// Banks of a pseudo-channel.
     pub(super) fn of_pseudo(&self, pseudo: usize) -> u64 {
-        (u64::MAX >> (64 - self.per_pseudo)) << (pseudo * self.per_pseudo)
+        self.pseudos[pseudo % MOST_BANKS]
     }
 
     pub(super) fn first_of_pseudo(&self, pseudo: usize) -> usize {
@@ -106,7 +115,10 @@ impl Banks {
 
     /// The row of a request opens for it.
     pub(super) fn activate(&mut self, bank: usize, kind: Kind, entry: Entry, now: u64) {
-        self.charge(bank / self.per_pseudo, now);
+        let others = self.open & self.of_pseudo(bank / self.per_pseudo);
+        if others == 0 {
+            self.charge(bank / self.per_pseudo, now);
+        }
         self.rows[bank] = entry.row;
         self.open |= 1 << bank;
         self.active[kind.index()] |= 1 << bank;
@@ -121,7 +133,10 @@ impl Banks {
     }
 
     pub(super) fn close(&mut self, bank: usize, now: u64) {
-        self.charge(bank / self.per_pseudo, now);
+        let others = self.open & self.of_pseudo(bank / self.per_pseudo) & !(1 << bank);
+        if others == 0 {
+            self.charge(bank / self.per_pseudo, now);
+        }
         self.open &= !(1 << bank);
     }
 
