@@ -66,6 +66,7 @@ impl<T> Link<T> {
         assert!(self.can_push(clock), "push into a full link: ask can_push first");
         assert_ne!(self.last_push, clock.now(), "a link takes one item per cycle");
         self.last_push = clock.now();
+        clock.note_move();
         let lands = clock.now() + self.latency;
         self.slots.push_back((lands, item));
         clock.wake(self.to, lands);
@@ -88,17 +89,12 @@ impl<T> Link<T> {
         assert_ne!(self.last_pop, clock.now(), "a link gives one item per cycle");
         let (_, item) = self.slots.pop_front_if(|(lands, _)| *lands <= clock.now())?;
         self.last_pop = clock.now();
+        clock.note_move();
         clock.wake(self.from, clock.next());
         if let Some((lands, _)) = self.slots.front() {
             clock.wake(self.to, (*lands).max(clock.next()));
         }
         Some(item)
-    }
-
-    /// Items in the link, landed or not.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.slots.len()
     }
 
     /// Whether nothing is in the link.
@@ -107,22 +103,11 @@ impl<T> Link<T> {
         self.slots.is_empty()
     }
 
-    /// The fill, for a deadlock report: items, and slots.
-    #[must_use]
-    pub fn fill(&self) -> (usize, usize) {
-        (self.slots.len(), self.depth)
-    }
-
-    /// The block that sends.
-    #[must_use]
-    pub fn from(&self) -> Block {
-        self.from
-    }
-
-    /// The block that receives.
-    #[must_use]
-    pub fn to(&self) -> Block {
-        self.to
+    /// Adds the link to a deadlock report, if it holds items: from, to, items, slots.
+    pub fn note_fill(&self, filled: &mut Vec<(Block, Block, usize, usize)>) {
+        if !self.is_empty() {
+            filled.push((self.from, self.to, self.slots.len(), self.depth));
+        }
     }
 }
 
@@ -187,10 +172,10 @@ mod tests {
             clock.take_due(block);
         }
         link.push(&mut clock, 7);
-        assert_eq!(clock.earliest(), Cycle(3));
+        assert_eq!(clock.earliest(), Some(Cycle(3)));
         clock.advance(Cycle(3));
         assert!(clock.take_due(Block::Softmax));
         link.pop(&mut clock);
-        assert_eq!(clock.earliest(), Cycle(4));
+        assert_eq!(clock.earliest(), Some(Cycle(4)));
     }
 }

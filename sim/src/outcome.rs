@@ -70,6 +70,29 @@ impl Block {
 
     /// How many there are.
     pub const COUNT: usize = Self::ALL.len();
+
+    /// Its name, as in reports and in the RTL.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sequencer => "sequencer",
+            Self::Fetcher => "fetcher",
+            Self::Crossbar => "crossbar",
+            Self::Dram => "dram",
+            Self::Reorder => "reorder",
+            Self::Widen => "widen",
+            Self::KeyBuffer => "key_buffer",
+            Self::QkArray => "qk_array",
+            Self::Softmax => "softmax",
+            Self::Refetch => "refetch",
+            Self::Importance => "importance",
+            Self::TokenTopk => "token_topk",
+            Self::ValueTopk => "value_topk",
+            Self::ValueBuffer => "value_buffer",
+            Self::PvArray => "pv_array",
+            Self::Writeback => "writeback",
+        }
+    }
 }
 
 /// What one block did.
@@ -84,6 +107,18 @@ pub struct BlockOutcome {
     /// Its intervals, where a timeline was asked for.
     #[serde(skip)]
     pub timeline: Vec<Interval>,
+}
+
+impl BlockOutcome {
+    /// From a ledger's books and a block's counts.
+    #[must_use]
+    pub fn new(
+        block: Block,
+        (activity, timeline): (Activity, Vec<Interval>),
+        events: Vec<Events>,
+    ) -> Self {
+        Self { block, activity, events, timeline }
+    }
 }
 
 /// DRAM bytes by stream, whole transactions.
@@ -149,6 +184,8 @@ pub struct Outcome {
     pub step_ends: Vec<Cycle>,
     /// By block, in the order of [`Block`].
     pub blocks: Vec<BlockOutcome>,
+    /// By DRAM channel.
+    pub channels: Vec<tamis_dram::Stats>,
     /// By stream.
     pub traffic: Traffic,
     /// Work done.

@@ -180,6 +180,39 @@ impl KeySet {
         self.len() == 0
     }
 
+    /// Number of keys of the set in a range of places.
+    #[must_use]
+    pub fn count_in(&self, places: Range<u32>) -> u32 {
+        match self {
+            Self::Range(range) => {
+                range.end.min(places.end).saturating_sub(range.start.max(places.start))
+            }
+            Self::Bits { start, words } => {
+                let from = places.start.saturating_sub(*start);
+                let to = places.end.saturating_sub(*start);
+                (from / 64..to.div_ceil(64))
+                    .zip(words.iter().skip(from as usize / 64))
+                    .map(|(index, word)| {
+                        let below = |place: u32| match place.saturating_sub(index * 64) {
+                            bits @ 0..64 => (1u64 << bits) - 1,
+                            _ => u64::MAX,
+                        };
+                        (word & below(to) & !below(from)).count_ones()
+                    })
+                    .sum()
+            }
+        }
+    }
+
+    /// The same set, counted from `places` further on.
+    #[must_use]
+    pub fn shifted_down(self, places: u32) -> Self {
+        match self {
+            Self::Range(range) => Self::Range(range.start - places..range.end - places),
+            Self::Bits { start, words } => Self::Bits { start: start - places, words },
+        }
+    }
+
     /// Whether `place` is in the set.
     #[must_use]
     pub fn contains(&self, place: u32) -> bool {

@@ -25,7 +25,10 @@ parameters! {
     pub struct Crossbar {
         /// Entries of each lane's address queue.
         pub address_queue: u32 where QUEUE,
-        /// Who wins a channel when several lanes want it.
+        /// Request and response ports of a channel: 1, or one a pseudo-channel. A port takes one
+        /// transaction a cycle.
+        pub ports_per_channel: u32 where Rule::power_of_two(1, 8).because("a port is picked by pseudo-channel bits"),
+        /// Who wins a port when several lanes want it.
         pub arbiter: Arbiter,
         /// Cycles from a granted address to the DRAM port.
         pub request_latency: Cycles where LATENCY,

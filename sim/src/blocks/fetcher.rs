@@ -1,0 +1,350 @@
+//! Turns batches and ids into DRAM transactions: one a lane and cycle, all lanes in lock step.
+//!
+//! Five kinds of work wait at once. The one that holds up the pipeline most goes first: LSBs that a
+//! refetch waits for, values that a row waits for, queries, keys, values fetched ahead.
+
+mod cursor;
+
+use std::collections::VecDeque;
+
+use tamis_arch::{
+    blocks::{self, Join, Prefetch},
+    energy::{Action, Events},
+    units::{Bits, Cycle},
+};
+
+use self::cursor::{Cursor, KeyCursor, QueryCursor, ValueCursor};
+use crate::{
+    clock::{Clock, Wake},
+    component::Component,
+    items::{BatchId, Flight, KeyCredit, LaneCredits, Stream, ValueIds},
+    link::Link,
+    outcome::{Block, BlockOutcome},
+    stats::{Doing, Ledger},
+    work::WorkTable,
+};
+
+/// What the fetcher is made for.
+pub struct FetcherSpec<'a> {
+    /// Its own parameters.
+    pub fetcher: &'a blocks::Fetcher,
+    /// Reorder buffers that it must not overrun.
+    pub reorder: &'a blocks::Reorder,
+    /// Prefetch and traffic.
+    pub sequencer: &'a blocks::Sequencer,
+    /// Lines of the key buffer.
+    pub key_lines: u32,
+    /// Queries of the key buffer's store.
+    pub queries: u32,
+    /// Bytes of a transaction.
+    pub transaction: u64,
+}
+
+/// Ids to transactions.
+pub struct Fetcher {
+    serialized: bool,
+    query_traffic: bool,
+    transaction: u64,
+    ledger: Ledger,
+    keys: Option<KeyCursor>,
+    refetches: VecDeque<KeyCursor>,
+    queries: VecDeque<QueryCursor>,
+    values: Option<ValueCursor>,
+    room: Room,
+    /// Batches loaded and not yet decided.
+    undecided: u32,
+    /// Whether the batch loaded last does not stay in the buffer and may be streamed again.
+    streams_again: bool,
+    /// Transactions by [`Stream`].
+    issued: [u64; Stream::COUNT],
+}
+
+/// Room downstream, taken when a transaction is issued.
+struct Room {
+    key_lines: u32,
+    queries: u32,
+    /// The lane of the flight's first transaction.
+    first_lane: usize,
+    lanes: Vec<u32>,
+    slots: Vec<u32>,
+    entries: u32,
+    padded: bool,
+}
+
+/// The fetcher's links.
+pub struct FetcherPorts<'m> {
+    /// What there is to do.
+    pub table: &'m WorkTable,
+    /// Batches to load.
+    pub loads: &'m mut Link<BatchId>,
+    /// Batches whose LSBs are needed.
+    pub refetches: &'m mut Link<BatchId>,
+    /// Values to fetch.
+    pub value_ids: &'m mut Link<ValueIds>,
+    /// Room in the key buffer.
+    pub key_credits: &'m mut Link<KeyCredit>,
+    /// Room in the reorder buffers.
+    pub lane_credits: &'m mut Link<LaneCredits>,
+    /// Transactions.
+    pub flights: &'m mut Link<Flight>,
+}
+
+impl Fetcher {
+    /// A fetcher at reset.
+    #[must_use]
+    pub fn new(spec: &FetcherSpec<'_>, ledger: Ledger) -> Self {
+        let lanes = spec.fetcher.lanes as usize;
+        Self {
+            serialized: spec.sequencer.prefetch == Prefetch::Serialized,
+            query_traffic: spec.sequencer.query_traffic,
+            transaction: spec.transaction,
+            ledger,
+            keys: None,
+            refetches: VecDeque::new(),
+            queries: VecDeque::new(),
+            values: None,
+            room: Room {
+                key_lines: spec.key_lines,
+                queries: spec.queries,
+                first_lane: 0,
+                lanes: vec![spec.reorder.entries; lanes],
+                slots: vec![0; lanes],
+                entries: spec.reorder.entries,
+                padded: spec.reorder.join == Join::Row,
+            },
+            undecided: 0,
+            streams_again: false,
+            issued: [0; Stream::COUNT],
+        }
+    }
+
+    /// The oldest batch that it still works for.
+    #[must_use]
+    pub fn oldest(&self) -> Option<BatchId> {
+        let keys = self.keys.iter().chain(&self.refetches).map(KeyCursor::batch);
+        let queries = self.queries.iter().map(QueryCursor::batch);
+        keys.chain(queries).chain(self.values.iter().map(ValueCursor::batch)).min()
+    }
+
+    /// Transactions of a stream so far.
+    #[must_use]
+    pub fn issued(&self, stream: Stream) -> u64 {
+        self.issued[stream as usize]
+    }
+
+    fn take_credits(&mut self, clock: &mut Clock, ports: &mut FetcherPorts<'_>) {
+        if let Some(credit) = ports.key_credits.pop(clock) {
+            self.room.key_lines += credit.lines;
+            self.room.queries += credit.queries;
+            self.undecided -= credit.batches;
+        }
+        if let Some(mut lanes) = ports.lane_credits.pop(clock) {
+            while lanes != 0 {
+                self.room.lanes[lanes.trailing_zeros() as usize] += 1;
+                lanes &= lanes - 1;
+            }
+        }
+    }
+
+    fn take_work(&mut self, clock: &mut Clock, ports: &mut FetcherPorts<'_>) -> bool {
+        let mut took = false;
+        let waits = (self.serialized || self.streams_again) && self.undecided > 0;
+        if self.keys.is_none()
+            && !waits
+            && let Some(id) = ports.loads.pop(clock)
+        {
+            let batch = ports.table.batch(id);
+            self.undecided += 1;
+            self.streams_again = !batch.resident && !batch.lsb_units.is_empty();
+            self.keys = Some(KeyCursor::first_pass(id));
+            if self.query_traffic {
+                self.queries.push_back(QueryCursor::new(id));
+            }
+            took = true;
+        }
+        if let Some(id) = ports.refetches.pop(clock) {
+            self.refetches.push_back(KeyCursor::second_pass(id, ports.table.batch(id).resident));
+            took = true;
+        }
+        if self.values.is_none()
+            && let Some(ids) = ports.value_ids.pop(clock)
+        {
+            self.values = Some(ValueCursor::new(ids));
+            took = true;
+        }
+        took
+    }
+
+    /// The transactions of this cycle, all of the most urgent kind of work that can move.
+    fn flight(&mut self, table: &WorkTable) -> Flight {
+        let mut flight = Flight::new();
+        if self.room.padded && self.room.lanes.contains(&0) {
+            return flight;
+        }
+        let (room, bytes) = (&mut self.room, self.transaction);
+        while let Some(load) = self.refetches.front_mut()
+            && fill(load, table, room, &mut flight, bytes)
+        {
+            self.refetches.pop_front();
+        }
+        let urgent = self.values.as_ref().is_some_and(ValueCursor::urgent);
+        for kind in [urgent.then_some(Kind::Values), Some(Kind::Queries), Some(Kind::Keys)] {
+            if flight.is_empty()
+                && let Some(kind) = kind
+            {
+                self.fill_kind(kind, table, &mut flight);
+            }
+        }
+        if flight.is_empty() {
+            self.fill_kind(Kind::Values, table, &mut flight);
+        }
+        self.room.claim(&mut flight);
+        for transaction in &flight {
+            self.issued[transaction.to.stream as usize] += 1;
+        }
+        flight
+    }
+
+    fn fill_kind(&mut self, kind: Kind, table: &WorkTable, flight: &mut Flight) {
+        let (room, bytes) = (&mut self.room, self.transaction);
+        match kind {
+            Kind::Values => {
+                if let Some(values) = &mut self.values
+                    && fill(values, table, room, flight, bytes)
+                {
+                    self.values = None;
+                }
+            }
+            Kind::Queries => {
+                if let Some(queries) = self.queries.front_mut()
+                    && fill(queries, table, room, flight, bytes)
+                {
+                    self.queries.pop_front();
+                }
+            }
+            Kind::Keys => {
+                if let Some(keys) = &mut self.keys
+                    && fill(keys, table, room, flight, bytes)
+                {
+                    self.keys = None;
+                }
+            }
+        }
+    }
+
+    fn has_work(&self) -> bool {
+        self.keys.is_some()
+            || !self.refetches.is_empty()
+            || !self.queries.is_empty()
+            || self.values.is_some()
+    }
+}
+
+enum Kind {
+    Values,
+    Queries,
+    Keys,
+}
+
+/// Adds a cursor's transactions to the flight while they fit; whether the cursor is through.
+fn fill(
+    cursor: &mut impl Cursor,
+    table: &WorkTable,
+    room: &mut Room,
+    flight: &mut Flight,
+    bytes: u64,
+) -> bool {
+    loop {
+        let batch = table.batch(cursor.batch());
+        if flight.is_empty() {
+            room.align(cursor.transaction(batch, 0, bytes).address / bytes);
+        }
+        let lane = (room.first_lane + flight.len()) % room.lanes.len();
+        if flight.len() == room.lanes.len() || room.lanes[lane] == 0 {
+            return false;
+        }
+        let needs = cursor.needs(batch);
+        if needs.key_lines > room.key_lines || needs.queries > room.queries {
+            return false;
+        }
+        room.key_lines -= needs.key_lines;
+        room.queries -= needs.queries;
+        flight.push(cursor.transaction(batch, u8::try_from(lane).expect("lanes are few"), bytes));
+        if cursor.advance(batch) {
+            return true;
+        }
+    }
+}
+
+impl Room {
+    /// Starts a flight at the lane of its first address, so that a stream meets each channel through
+    /// the same lanes, however its flights begin. Rows that leave whole start at lane 0.
+    fn align(&mut self, transaction: u64) {
+        if !self.padded {
+            let lanes = self.lanes.len() as u64;
+            self.first_lane = usize::try_from(transaction % lanes).expect("lanes are few");
+        }
+    }
+
+    /// Takes a slot of each used lane's reorder buffer; of all lanes, where rows leave whole.
+    fn claim(&mut self, flight: &mut Flight) {
+        if flight.is_empty() {
+            return;
+        }
+        let lanes = self.lanes.len();
+        for transaction in flight.iter_mut() {
+            transaction.slot = self.slots[usize::from(transaction.lane)];
+        }
+        flight.last_mut().expect("it is not empty").ends_flight = true;
+        let used = if self.padded { lanes } else { flight.len() };
+        for lane in (self.first_lane..self.first_lane + used).map(|lane| lane % lanes) {
+            self.lanes[lane] -= 1;
+            self.slots[lane] = (self.slots[lane] + 1) % self.entries;
+        }
+    }
+}
+
+impl Component for Fetcher {
+    type Ports<'m> = FetcherPorts<'m>;
+
+    fn tick(&mut self, clock: &mut Clock, mut ports: FetcherPorts<'_>) -> Wake {
+        self.take_credits(clock, &mut ports);
+        let took = self.take_work(clock, &mut ports);
+        let mut sent = false;
+        if self.has_work() && ports.flights.can_push(clock) {
+            let flight = self.flight(ports.table);
+            if !flight.is_empty() {
+                ports.flights.push(clock, flight);
+                sent = true;
+            }
+        }
+        let moved = sent || took;
+        let doing = match (moved, self.has_work()) {
+            (true, _) => Doing::Busy,
+            (false, true) => Doing::Blocked,
+            (false, false) => Doing::Starved,
+        };
+        self.ledger.switch(clock.now(), doing);
+        if moved { Wake::NextCycle } else { Wake::OnLink }
+    }
+
+    fn holds(&self) -> Option<String> {
+        self.has_work().then(|| {
+            format!(
+                "{} second passes, {} queries, keys: {}, values: {}; room for {} key lines and {} queries",
+                self.refetches.len(),
+                self.queries.len(),
+                self.keys.is_some(),
+                self.values.is_some(),
+                self.room.key_lines,
+                self.room.queries
+            )
+        })
+    }
+
+    fn close(self, end: Cycle) -> BlockOutcome {
+        let action = Action::Add { width: Bits(32) };
+        let events = vec![Events { action, count: self.issued.iter().sum() }];
+        BlockOutcome::new(Block::Fetcher, self.ledger.close(end), events)
+    }
+}

@@ -1,0 +1,359 @@
+//! K on chip, the queries beside it, and the reader that feeds the QK array.
+//!
+//! A line holds the keys of one head that the array multiplies in one cycle. Prefill goes row by row
+//! over K that stays in the buffer; decode goes line by line, each line for all rows of the batch, so
+//! that K larger than the buffer streams through. Rows start only when the refetch buffer has room
+//! for them, so a row that is computed again never waits for room.
+
+mod held;
+
+use std::collections::VecDeque;
+
+use tamis_arch::{
+    blocks::{self, BufferRead},
+    energy::{Action, Events},
+    units::{Bits, Bytes, Cycle, Cycles},
+};
+
+use self::held::Held;
+use crate::{
+    clock::{Clock, Wake},
+    component::Component,
+    items::{Arrivals, BatchId, KeyCredit, KeyLine, Pass, RowCredit, RowId, Stream},
+    link::Link,
+    outcome::{Block, BlockOutcome},
+    stats::{Doing, Ledger},
+    work::{Batch, WorkTable},
+};
+
+/// What the key buffer is made for.
+pub struct KeyBufferSpec<'a> {
+    /// Its own parameters.
+    pub buffer: &'a blocks::KvBuffer,
+    /// Bits of a line.
+    pub line: Bits,
+    /// Whether queries come from DRAM.
+    pub query_traffic: bool,
+    /// Rows that may be under way.
+    pub rows: u32,
+    /// Lines of probabilities that they may need.
+    pub row_lines: u32,
+    /// Scores in a line of probabilities.
+    pub softmax_lanes: u32,
+}
+
+/// K on chip.
+pub struct KeyBuffer {
+    read: BufferRead,
+    poll_period: Cycles,
+    capacity: Bytes,
+    line: Bits,
+    query_traffic: bool,
+    softmax_lanes: u32,
+    ledger: Ledger,
+    batches: VecDeque<Held>,
+    /// Rows whose second pass is due.
+    replays: VecDeque<Pass>,
+    run: Option<Run>,
+    rows_free: u32,
+    row_lines_free: u32,
+    /// The oldest row that is not yet handed on by the refetch buffer.
+    oldest_row: RowId,
+    credit: KeyCredit,
+    /// With a polling reader: when it looks again.
+    next_poll: Cycle,
+    reads: u64,
+    writes: u64,
+}
+
+/// A pass that is being read.
+struct Run {
+    pass: Pass,
+    batch: BatchId,
+    block: u32,
+    end: u32,
+    row: u32,
+}
+
+/// The key buffer's links.
+pub struct KeyBufferPorts<'m> {
+    /// What there is to do.
+    pub table: &'m WorkTable,
+    /// Keys and queries that came.
+    pub arrivals: &'m mut Link<Arrivals>,
+    /// Rows to compute.
+    pub passes: &'m mut Link<Pass>,
+    /// Rows to compute again.
+    pub replays: &'m mut Link<Pass>,
+    /// Rows that are decided and gone.
+    pub row_credits: &'m mut Link<RowCredit>,
+    /// Room for the fetcher.
+    pub key_credits: &'m mut Link<KeyCredit>,
+    /// To the QK array.
+    pub key_lines: &'m mut Link<KeyLine>,
+}
+
+impl KeyBuffer {
+    /// An empty buffer.
+    #[must_use]
+    pub fn new(spec: &KeyBufferSpec<'_>, ledger: Ledger) -> Self {
+        Self {
+            read: spec.buffer.read,
+            poll_period: spec.buffer.poll_period,
+            capacity: spec.buffer.capacity,
+            line: spec.line,
+            query_traffic: spec.query_traffic,
+            softmax_lanes: spec.softmax_lanes,
+            ledger,
+            batches: VecDeque::new(),
+            replays: VecDeque::new(),
+            run: None,
+            rows_free: spec.rows,
+            row_lines_free: spec.row_lines,
+            oldest_row: 0,
+            credit: KeyCredit::default(),
+            next_poll: Cycle::ZERO,
+            reads: 0,
+            writes: 0,
+        }
+    }
+
+    /// The oldest batch that it still holds.
+    #[must_use]
+    pub fn oldest(&self) -> Option<BatchId> {
+        self.batches.front().map(|held| held.batch)
+    }
+
+    fn held(&mut self, table: &WorkTable, batch: BatchId) -> &mut Held {
+        let first = match self.batches.front() {
+            Some(held) => held.batch,
+            None => table.row(self.oldest_row).batch,
+        };
+        while first + BatchId::try_from(self.batches.len()).expect("few batches") <= batch {
+            let next = first + BatchId::try_from(self.batches.len()).expect("few batches");
+            self.batches.push_back(Held::new(table.batch(next), self.query_traffic));
+        }
+        &mut self.batches[(batch - first) as usize]
+    }
+
+    fn store(&mut self, clock: &mut Clock, ports: &mut KeyBufferPorts<'_>) -> bool {
+        let Some(arrivals) = ports.arrivals.pop(clock) else { return false };
+        for (to, count) in arrivals {
+            let heads = ports.table.batch(to.batch).heads;
+            let held = self.held(ports.table, to.batch);
+            let complete = held.arrive(to, count);
+            if complete && to.stream != Stream::Query {
+                self.writes += u64::from(heads);
+            }
+        }
+        true
+    }
+
+    fn take_row_credit(&mut self, clock: &mut Clock, ports: &mut KeyBufferPorts<'_>) -> bool {
+        let Some(credit) = ports.row_credits.pop(clock) else { return false };
+        self.row_lines_free += credit.lines;
+        self.rows_free += credit.rows;
+        for _ in 0..credit.rows {
+            let row = ports.table.row(self.oldest_row);
+            self.oldest_row += 1;
+            self.credit.queries += u32::from(row.last.query && self.query_traffic);
+            if row.last.batch {
+                let batch = ports.table.batch(row.batch);
+                self.batches.pop_front();
+                self.credit.batches += 1;
+                if batch.resident {
+                    self.credit.lines += batch.blocks() * batch.heads;
+                }
+            }
+        }
+        true
+    }
+
+    fn give_credit(&mut self, clock: &mut Clock, ports: &mut KeyBufferPorts<'_>) {
+        if self.credit != KeyCredit::default() && ports.key_credits.can_push(clock) {
+            ports.key_credits.push(clock, std::mem::take(&mut self.credit));
+        }
+    }
+
+    /// Chooses what to read next: a second pass whose keys are there, or else a new one.
+    fn start(&mut self, clock: &mut Clock, ports: &mut KeyBufferPorts<'_>) {
+        if let Some(pass) = ports.replays.pop(clock) {
+            self.replays.push_back(pass);
+        }
+        if self.run.is_some() {
+            return;
+        }
+        if let Some(&pass) = self.replays.front() {
+            let run = Run::new(pass, ports.table);
+            if self.held(ports.table, run.batch).has_block(run.block, true) {
+                self.replays.pop_front();
+                self.run = Some(run);
+                return;
+            }
+        }
+        let Some(&pass) = ports.passes.peek(clock) else { return };
+        let lines = self.lines(pass, ports.table);
+        if pass.rows <= self.rows_free && lines <= self.row_lines_free {
+            ports.passes.pop(clock);
+            self.rows_free -= pass.rows;
+            self.row_lines_free -= lines;
+            let run = Run::new(pass, ports.table);
+            self.held(ports.table, run.batch);
+            self.run = Some(run);
+        }
+    }
+
+    /// Lines of probabilities that the rows of a pass fill.
+    fn lines(&self, pass: Pass, table: &WorkTable) -> u32 {
+        (pass.first..pass.first + pass.rows)
+            .map(|row| {
+                let visible = &table.row(row).visible;
+                (visible.end - visible.start).div_ceil(self.softmax_lanes)
+            })
+            .sum()
+    }
+
+    /// Reads one line, if it is there.
+    fn read(&mut self, clock: &mut Clock, ports: &mut KeyBufferPorts<'_>) -> Reading {
+        let Some(mut run) = self.run.take() else { return Reading::Nothing };
+        let row = ports.table.row(run.row);
+        let batch = ports.table.batch(run.batch);
+        if !ports.key_lines.can_push(clock) {
+            self.run = Some(run);
+            return Reading::Blocked;
+        }
+        if clock.now() < self.next_poll {
+            self.run = Some(run);
+            return Reading::Waiting;
+        }
+        let held = self.held(ports.table, run.batch);
+        if !held.has_block(run.block, run.pass.full) || !held.has_query(row.query) {
+            if self.read == BufferRead::Polling {
+                self.next_poll = clock.now() + self.poll_period;
+                self.reads += 1;
+            }
+            self.run = Some(run);
+            return Reading::Waiting;
+        }
+        let block = batch.keys_of_block(run.block);
+        let keys = block.end.min(row.visible.end) - block.start.max(row.visible.start);
+        let last = row.visible.end <= block.end;
+        ports.key_lines.push(clock, KeyLine { row: run.row, keys, last, full: run.pass.full });
+        self.reads += 1;
+        let left = run.block;
+        if run.advance(ports.table) {
+            self.run = Some(run);
+        } else if !batch.resident && !run.pass.full {
+            self.held(ports.table, batch.id).forget(batch);
+        }
+        if !batch.resident && self.run.as_ref().is_none_or(|run| run.block > left) {
+            let until = self.run.as_ref().map_or(batch.blocks(), |run| run.block);
+            self.credit.lines += (until - left) * batch.heads;
+        }
+        Reading::Read
+    }
+}
+
+/// What the reader did in a cycle.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    Read,
+    Blocked,
+    Waiting,
+    Nothing,
+}
+
+impl Run {
+    fn new(pass: Pass, table: &WorkTable) -> Self {
+        let batch = table.batch_of(pass.first);
+        let rows = pass.first..pass.first + pass.rows;
+        let visible = rows.map(|row| table.row(row).visible.clone());
+        let start = visible.clone().map(|keys| keys.start).min().expect("a pass has a row");
+        let end = visible.map(|keys| keys.end).max().expect("a pass has a row");
+        let mut run = Self {
+            pass,
+            batch: batch.id,
+            block: start / batch.keys_per_line,
+            end: end.div_ceil(batch.keys_per_line),
+            row: pass.first,
+        };
+        if !run.reads(table, batch) {
+            let found = run.advance(table);
+            assert!(found, "a pass reads at least one line");
+        }
+        run
+    }
+
+    /// Whether the present row takes part and sees keys of the present block.
+    fn reads(&self, table: &WorkTable, batch: &Batch) -> bool {
+        let row = table.row(self.row);
+        let block = batch.keys_of_block(self.block);
+        (row.refetch || !self.pass.full)
+            && row.visible.start < block.end
+            && block.start < row.visible.end
+    }
+
+    /// Moves to the next line to read; whether there is one.
+    fn advance(&mut self, table: &WorkTable) -> bool {
+        let batch = table.batch(self.batch);
+        loop {
+            self.row += 1;
+            if self.row == self.pass.first + self.pass.rows {
+                (self.row, self.block) = (self.pass.first, self.block + 1);
+            }
+            if self.block >= self.end {
+                return false;
+            }
+            if self.reads(table, batch) {
+                return true;
+            }
+        }
+    }
+}
+
+impl Component for KeyBuffer {
+    type Ports<'m> = KeyBufferPorts<'m>;
+
+    fn tick(&mut self, clock: &mut Clock, mut ports: KeyBufferPorts<'_>) -> Wake {
+        let stored = self.store(clock, &mut ports);
+        let credited = self.take_row_credit(clock, &mut ports);
+        self.start(clock, &mut ports);
+        let reading = self.read(clock, &mut ports);
+        self.give_credit(clock, &mut ports);
+        let doing = match reading {
+            Reading::Read => Doing::Busy,
+            Reading::Blocked => Doing::Blocked,
+            _ if stored => Doing::Busy,
+            Reading::Waiting | Reading::Nothing => Doing::Starved,
+        };
+        self.ledger.switch(clock.now(), doing);
+        if reading == Reading::Read || stored || credited {
+            Wake::NextCycle
+        } else if clock.now() < self.next_poll && reading == Reading::Waiting {
+            Wake::At(self.next_poll)
+        } else {
+            Wake::OnLink
+        }
+    }
+
+    fn holds(&self) -> Option<String> {
+        let held = self.batches.front()?;
+        Some(format!(
+            "batch {}: {}; {} second passes wait; room for {} rows and {} lines of probabilities",
+            held.batch,
+            held.waits_for(),
+            self.replays.len(),
+            self.rows_free,
+            self.row_lines_free
+        ))
+    }
+
+    fn close(self, end: Cycle) -> BlockOutcome {
+        let (capacity, width) = (self.capacity, self.line);
+        let events = vec![
+            Events { action: Action::SramRead { capacity, width }, count: self.reads },
+            Events { action: Action::SramWrite { capacity, width }, count: self.writes },
+        ];
+        BlockOutcome::new(Block::KeyBuffer, self.ledger.close(end), events)
+    }
+}

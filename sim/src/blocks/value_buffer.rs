@@ -1,0 +1,431 @@
+//! V on chip: asks for the values that rows keep, and feeds the PV array line by line.
+//!
+//! A value is fetched when the first row keeps it, or ahead of all rows where the policy prunes
+//! none. In prefill each row reads the lines that hold a value it keeps; in decode each line is read
+//! by all rows of the batch and then freed, so that V larger than the buffer streams through.
+
+mod directory;
+
+use std::collections::VecDeque;
+
+use arrayvec::ArrayVec;
+use tamis_arch::{
+    blocks,
+    energy::{Action, Events},
+    units::{Bits, Bytes, Cycle},
+};
+
+use self::directory::Directory;
+use crate::{
+    clock::{Clock, Wake},
+    component::Component,
+    items::{Arrivals, BatchId, KeptLine, MAX_LANES, RowId, ValueId, ValueIds, ValueLine},
+    link::Link,
+    outcome::{Block, BlockOutcome},
+    stats::{Doing, Ledger},
+    work::{Batch, RowWork, WorkTable},
+};
+
+/// Values asked for in a cycle where they are fetched ahead: enough for every lane of the fetcher.
+const AHEAD_IDS: u32 = 32;
+
+/// V on chip.
+pub struct ValueBuffer {
+    capacity: Bytes,
+    line: Bits,
+    ledger: Ledger,
+    batches: VecDeque<Held>,
+    /// Rows whose probabilities are here, in order.
+    rows: VecDeque<RowRead>,
+    free_lines: u32,
+    /// Probabilities that there is room for.
+    free_keys: u32,
+    cursor: LineCursor,
+    reads: u64,
+    writes: u64,
+    queued: u64,
+}
+
+/// What is here of a batch.
+struct Held {
+    batch: BatchId,
+    groups: Vec<Directory>,
+    /// Whether its lines are set aside (prefill: all at once).
+    reserved: bool,
+    /// The next place to fetch ahead, in each group.
+    ahead: Option<u32>,
+}
+
+/// A row on its way to the PV array.
+struct RowRead {
+    row: RowId,
+    /// Keys whose values are settled, from the first visible one.
+    came: u32,
+    /// All of them.
+    complete: bool,
+    /// Values to multiply, and how many have been read.
+    kept: u32,
+    read: u32,
+    /// Next line (row by row).
+    line: u32,
+}
+
+/// Where line-by-line reading is: group, line, row of the group.
+#[derive(Default)]
+struct LineCursor {
+    group: usize,
+    line: u32,
+    row: usize,
+}
+
+/// The value buffer's links.
+pub struct ValueBufferPorts<'m> {
+    /// What there is to do.
+    pub table: &'m WorkTable,
+    /// Batches to come.
+    pub value_loads: &'m mut Link<BatchId>,
+    /// Which values rows keep.
+    pub kept: &'m mut Link<KeptLine>,
+    /// Values to fetch.
+    pub value_ids: &'m mut Link<ValueIds>,
+    /// Values that came.
+    pub arrivals: &'m mut Link<Arrivals>,
+    /// To the PV array.
+    pub value_lines: &'m mut Link<ValueLine>,
+}
+
+impl ValueBuffer {
+    /// An empty buffer of `lines` lines of `line` bits, with room for `keys` probabilities.
+    #[must_use]
+    pub fn new(spec: &blocks::KvBuffer, line: Bits, lines: u32, keys: u32, ledger: Ledger) -> Self {
+        Self {
+            capacity: spec.capacity,
+            line,
+            ledger,
+            batches: VecDeque::new(),
+            rows: VecDeque::new(),
+            free_lines: lines,
+            free_keys: keys,
+            cursor: LineCursor::default(),
+            reads: 0,
+            writes: 0,
+            queued: 0,
+        }
+    }
+
+    /// The oldest batch that it still holds.
+    #[must_use]
+    pub fn oldest(&self) -> Option<BatchId> {
+        self.batches.front().map(|held| held.batch)
+    }
+
+    fn store(&mut self, clock: &mut Clock, ports: &mut ValueBufferPorts<'_>) -> bool {
+        let Some(arrivals) = ports.arrivals.pop(clock) else { return false };
+        for (to, count) in arrivals {
+            let held = self.batches.iter_mut().find(|held| held.batch == to.batch);
+            let held = held.expect("a batch stays until all its values have come");
+            let groups = u32::try_from(held.groups.len()).expect("groups are few");
+            let directory = &mut held.groups[(to.index % groups) as usize];
+            if directory.arrive(to.index / groups, count) {
+                self.writes += u64::from(directory.heads);
+            }
+        }
+        true
+    }
+
+    fn announce(&mut self, clock: &mut Clock, ports: &mut ValueBufferPorts<'_>) -> bool {
+        let Some(id) = ports.value_loads.pop(clock) else { return false };
+        let batch = ports.table.batch(id);
+        self.batches.push_back(Held {
+            batch: id,
+            groups: Directory::of(batch, ports.table),
+            reserved: batch.line_by_line(),
+            ahead: batch.values_ahead.then_some(0),
+        });
+        true
+    }
+
+    /// Sets a prefill batch's lines aside; whether they are.
+    fn reserve(held: &mut Held, batch: &Batch, free_lines: &mut u32) -> bool {
+        let lines = batch.blocks() * batch.heads;
+        if !held.reserved && lines <= *free_lines {
+            *free_lines -= lines;
+            held.reserved = true;
+        }
+        held.reserved
+    }
+
+    /// Asks for some lines of values of each group of the oldest batch that is fetched ahead.
+    fn fetch_ahead(&mut self, clock: &mut Clock, ports: &mut ValueBufferPorts<'_>) -> bool {
+        if !ports.value_ids.can_push(clock) {
+            return false;
+        }
+        let Some(held) = self.batches.iter_mut().find(|held| held.ahead.is_some()) else {
+            return false;
+        };
+        let batch = ports.table.batch(held.batch);
+        if !Self::reserve(held, batch, &mut self.free_lines) {
+            return false;
+        }
+        let start = held.ahead.expect("it is fetched ahead");
+        let mut lines = AHEAD_IDS.div_ceil(batch.keys_per_line * batch.heads);
+        if batch.line_by_line() {
+            lines = lines.min(self.free_lines / batch.heads);
+        }
+        let end = (start + lines * batch.keys_per_line).min(batch.keys);
+        if end == start {
+            return false;
+        }
+        let mut ids = ValueIds { batch: batch.id, urgent: false, ids: ArrayVec::new() };
+        for directory in &mut held.groups {
+            for place in start..end {
+                let asked = directory.ask(batch, place);
+                ids.ids.extend(asked.map(|(id, _)| id));
+            }
+            directory.complete = end == batch.keys;
+        }
+        if batch.line_by_line() {
+            self.free_lines -= (end - start).div_ceil(batch.keys_per_line) * batch.heads;
+        }
+        held.ahead = (end < batch.keys).then_some(end);
+        ports.value_ids.push(clock, ids);
+        true
+    }
+
+    /// Takes a line of a row, and asks for the values in it that nobody has asked for.
+    fn take(&mut self, clock: &mut Clock, ports: &mut ValueBufferPorts<'_>) -> bool {
+        let Some(&line) = ports.kept.peek(clock) else { return false };
+        if line.keys > self.free_keys {
+            return false;
+        }
+        let row = ports.table.row(line.row);
+        let batch = ports.table.batch(row.batch);
+        let held = self.batches.iter_mut().find(|held| held.batch == row.batch);
+        let held = held.expect("a batch is announced before its rows come");
+        if !batch.values_ahead {
+            if !ports.value_ids.can_push(clock) || !Self::reserve(held, batch, &mut self.free_lines)
+            {
+                return false;
+            }
+            let directory = &mut held.groups[row.value_group as usize];
+            let opens = (line.keys / batch.keys_per_line + 1) * directory.heads;
+            if batch.line_by_line() && opens > self.free_lines {
+                return false;
+            }
+            let (ids, opened) = ask_for(directory, batch, ports.table, line);
+            self.free_lines -= opened * directory.heads * u32::from(batch.line_by_line());
+            if !ids.is_empty() {
+                ports.value_ids.push(clock, ValueIds { batch: batch.id, urgent: true, ids });
+            }
+        }
+        ports.kept.pop(clock);
+        self.free_keys -= line.keys;
+        self.queued += 1;
+        self.note(line, row, batch);
+        true
+    }
+
+    fn note(&mut self, line: KeptLine, row: &RowWork, batch: &Batch) {
+        if self.rows.back().is_none_or(|last| last.row != line.row) {
+            self.rows.push_back(RowRead {
+                row: line.row,
+                came: 0,
+                complete: false,
+                kept: row.kept.len(),
+                read: 0,
+                line: row.visible.start / batch.keys_per_line,
+            });
+        }
+        let last = self.rows.back_mut().expect("it is there");
+        last.came += line.keys;
+        last.complete = line.last;
+    }
+
+    /// Reads a line for the array, if it is there. `None` where no row is here.
+    fn read(&mut self, clock: &mut Clock, ports: &mut ValueBufferPorts<'_>) -> Option<Reading> {
+        let table = ports.table;
+        let batch = table.batch_of(self.rows.front()?.row);
+        if !ports.value_lines.can_push(clock) {
+            return Some(Reading::Blocked);
+        }
+        let line = if batch.line_by_line() {
+            self.next_of_group(table)
+        } else {
+            self.next_of_row(table, batch)
+        };
+        if batch.line_by_line() {
+            self.retire_group();
+        } else {
+            self.retire_row(table, batch);
+        }
+        let Some(line) = line else { return Some(Reading::Waiting) };
+        ports.value_lines.push(clock, line);
+        self.reads += 1;
+        Some(Reading::Read)
+    }
+
+    /// The next line of the oldest row, skipping those that hold no value it keeps.
+    fn next_of_row(&mut self, table: &WorkTable, batch: &Batch) -> Option<ValueLine> {
+        let held = self.batches.front()?;
+        let head = self.rows.front_mut()?;
+        let row = table.row(head.row);
+        let directory = &held.groups[row.value_group as usize];
+        loop {
+            let places = batch.keys_of_block(head.line);
+            let settled = head.complete || row.visible.start + head.came >= places.end;
+            if !settled {
+                return None;
+            }
+            let values = row.kept.count_in(places);
+            if values == 0 {
+                head.line += 1;
+                continue;
+            }
+            if !directory.has(head.line) {
+                return None;
+            }
+            head.line += 1;
+            head.read += values;
+            return Some(ValueLine { row: head.row, values, last: head.read == head.kept });
+        }
+    }
+
+    /// The next line of the present group, for the next row that keeps a value in it.
+    fn next_of_group(&mut self, table: &WorkTable) -> Option<ValueLine> {
+        let first_row = self.rows.front()?.row;
+        loop {
+            let directory = &self.batches.front()?.groups[self.cursor.group];
+            if self.cursor.line == directory.lines() || !directory.has(self.cursor.line) {
+                return None;
+            }
+            let places = directory.places(self.cursor.line);
+            let furthest = *places.last().expect("a line that is used holds a value");
+            let id = directory.rows[self.cursor.row];
+            let read = self.rows.get_mut((id - first_row) as usize)?;
+            let row = table.row(id);
+            if !read.complete && row.visible.start + read.came <= furthest {
+                return None;
+            }
+            let values = places.iter().filter(|&&place| row.kept.contains(place)).count();
+            let values = u32::try_from(values).expect("a line is small");
+            read.read += values;
+            let last = read.read == read.kept;
+            self.cursor.row += 1;
+            if self.cursor.row == directory.rows.len() {
+                self.free_lines += directory.heads;
+                (self.cursor.row, self.cursor.line) = (0, self.cursor.line + 1);
+            }
+            if values > 0 {
+                return Some(ValueLine { row: id, values, last });
+            }
+        }
+    }
+
+    /// Forgets the rows of a group when all its lines are read, and the batch with its last group.
+    fn retire_group(&mut self) {
+        let Some(held) = self.batches.front() else { return };
+        let directory = &held.groups[self.cursor.group];
+        if !directory.complete || self.cursor.line < directory.lines() {
+            return;
+        }
+        for read in self.rows.drain(..directory.rows.len()) {
+            self.free_keys += read.came;
+        }
+        self.cursor = LineCursor { group: self.cursor.group + 1, ..LineCursor::default() };
+        if self.cursor.group == held.groups.len() {
+            self.cursor = LineCursor::default();
+            self.batches.pop_front();
+        }
+    }
+
+    /// Forgets the oldest row when it is through, and the batch with its last row.
+    fn retire_row(&mut self, table: &WorkTable, batch: &Batch) {
+        if let Some(head) = self.rows.front()
+            && head.complete
+            && head.read == head.kept
+        {
+            self.free_keys += head.came;
+            let last = table.row(head.row).last.batch;
+            self.rows.pop_front();
+            if last {
+                self.batches.pop_front();
+                self.free_lines += batch.blocks() * batch.heads;
+            }
+        }
+    }
+}
+
+/// Asks for the values of a line of a row that nobody has asked for. Where rows go together, what
+/// they keep between them is known when the last of them comes.
+fn ask_for(
+    directory: &mut Directory,
+    batch: &Batch,
+    table: &WorkTable,
+    line: KeptLine,
+) -> (ArrayVec<ValueId, MAX_LANES>, u32) {
+    let mut ids = ArrayVec::new();
+    let mut opened = 0;
+    let together = batch.line_by_line();
+    if together && directory.rows.last() != Some(&line.row) {
+        return (ids, opened);
+    }
+    for place in line.start..line.start + line.keys {
+        let keeps = |row: RowId| table.row(row).kept.contains(place);
+        let kept =
+            if together { directory.rows.iter().any(|&row| keeps(row)) } else { keeps(line.row) };
+        if kept && let Some((id, opens)) = directory.ask(batch, place) {
+            ids.push(id);
+            opened += u32::from(opens);
+        }
+    }
+    directory.complete = together && line.last;
+    (ids, opened)
+}
+
+/// What the reader did in a cycle.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    Read,
+    Blocked,
+    Waiting,
+}
+
+impl Component for ValueBuffer {
+    type Ports<'m> = ValueBufferPorts<'m>;
+
+    fn tick(&mut self, clock: &mut Clock, mut ports: ValueBufferPorts<'_>) -> Wake {
+        let announced = self.announce(clock, &mut ports);
+        let stored = self.store(clock, &mut ports);
+        let reading = self.read(clock, &mut ports);
+        let took = self.take(clock, &mut ports);
+        let asked = self.fetch_ahead(clock, &mut ports);
+        let waits = ports.kept.peek(clock).is_some();
+        let moved = announced || stored || took || asked || reading == Some(Reading::Read);
+        let doing = match reading {
+            _ if moved => Doing::Busy,
+            Some(Reading::Blocked) => Doing::Blocked,
+            _ if waits => Doing::Blocked,
+            _ => Doing::Starved,
+        };
+        self.ledger.switch(clock.now(), doing);
+        if moved { Wake::NextCycle } else { Wake::OnLink }
+    }
+
+    fn holds(&self) -> Option<String> {
+        let row = self.rows.front()?;
+        Some(format!(
+            "row {}: {} of {} values read, {} keys came; room for {} lines and {} probabilities",
+            row.row, row.read, row.kept, row.came, self.free_lines, self.free_keys
+        ))
+    }
+
+    fn close(self, end: Cycle) -> BlockOutcome {
+        let (capacity, width) = (self.capacity, self.line);
+        let events = vec![
+            Events { action: Action::SramRead { capacity, width }, count: self.reads },
+            Events { action: Action::SramWrite { capacity, width }, count: self.writes },
+            Events { action: Action::Fifo { width: Bits(128) }, count: self.queued },
+        ];
+        BlockOutcome::new(Block::ValueBuffer, self.ledger.close(end), events)
+    }
+}

@@ -1,0 +1,198 @@
+//! Sends outputs, and the K and V of new tokens, to DRAM: one transaction a cycle.
+//!
+//! The outputs of a query are written when all its heads of the batch are there, so that records
+//! which share a transaction are written once.
+
+use std::collections::VecDeque;
+
+use tamis_arch::{
+    blocks,
+    energy::{Action, Events},
+    units::{Bits, Cycle},
+};
+
+use crate::{
+    clock::{Clock, Wake},
+    component::Component,
+    items::{BatchId, Destination, RowId, Stream, Transaction},
+    layout::Unit,
+    link::Link,
+    outcome::{Block, BlockOutcome},
+    stats::{Doing, Ledger},
+    work::WorkTable,
+};
+
+/// Results to memory.
+pub struct Writeback {
+    queue_limit: usize,
+    write_traffic: bool,
+    lane: u8,
+    transaction: u64,
+    ledger: Ledger,
+    queue: VecDeque<Transaction>,
+    /// A batch that ended: it is written when the queue has run empty.
+    ended: Option<BatchId>,
+    /// When each layer ended.
+    layer_ends: Vec<LayerEnded>,
+    /// Transactions by [`Stream`].
+    issued: [u64; Stream::COUNT],
+}
+
+/// The end of a layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LayerEnded {
+    /// Decode step.
+    pub step: u32,
+    /// Layer in the trace.
+    pub layer: u32,
+    /// Whether the step ended too.
+    pub step_end: bool,
+    /// When its last output came.
+    pub at: Cycle,
+}
+
+/// The write-back's links.
+pub struct WritebackPorts<'m> {
+    /// What there is to do.
+    pub table: &'m WorkTable,
+    /// Rows whose outputs are there.
+    pub outputs: &'m mut Link<RowId>,
+    /// Batches with a new K and V.
+    pub appends: &'m mut Link<BatchId>,
+    /// To DRAM.
+    pub writes: &'m mut Link<Transaction>,
+    /// Batches whose outputs have left.
+    pub written: &'m mut Link<BatchId>,
+}
+
+impl Writeback {
+    /// An empty queue; `lane` is the crossbar's input for writes.
+    #[must_use]
+    pub fn new(
+        spec: &blocks::Writeback,
+        write_traffic: bool,
+        lane: u8,
+        transaction: u64,
+        ledger: Ledger,
+    ) -> Self {
+        Self {
+            queue_limit: spec.queue as usize,
+            write_traffic,
+            lane,
+            transaction,
+            ledger,
+            queue: VecDeque::new(),
+            ended: None,
+            layer_ends: Vec::new(),
+            issued: [0; Stream::COUNT],
+        }
+    }
+
+    /// When each layer ended, in order.
+    #[must_use]
+    pub fn layer_ends(&self) -> &[LayerEnded] {
+        &self.layer_ends
+    }
+
+    /// Transactions of a stream so far.
+    #[must_use]
+    pub fn issued(&self, stream: Stream) -> u64 {
+        self.issued[stream as usize]
+    }
+
+    fn enqueue(&mut self, units: &[Unit], token: u32, to: Destination) {
+        for unit in units {
+            for index in 0..unit.count {
+                self.queue.push_back(Transaction {
+                    address: unit.address(token, index, self.transaction),
+                    to,
+                    lane: self.lane,
+                    slot: 0,
+                    ends_flight: true,
+                });
+            }
+        }
+    }
+
+    fn take(&mut self, clock: &mut Clock, ports: &mut WritebackPorts<'_>) -> bool {
+        if self.queue.len() >= self.queue_limit || self.ended.is_some() {
+            return false;
+        }
+        let mut took = false;
+        if let Some(id) = ports.appends.pop(clock) {
+            let append = ports.table.batch(id).append.as_ref().expect("it has a new token");
+            let to = Destination { stream: Stream::Append, batch: id, index: 0 };
+            self.enqueue(&append.units, append.token, to);
+            took = true;
+        }
+        if let Some(id) = ports.outputs.pop(clock) {
+            let row = ports.table.row(id);
+            let batch = ports.table.batch(row.batch);
+            if self.write_traffic && row.last.query {
+                let token = batch.queries[row.query as usize].token;
+                let to = Destination { stream: Stream::Output, batch: batch.id, index: row.query };
+                self.enqueue(&batch.output_units, token, to);
+            }
+            if row.last.batch {
+                self.ended = Some(batch.id);
+                if batch.layer_end.is_some() {
+                    self.layer_ends.push(LayerEnded {
+                        step: batch.step,
+                        layer: batch.layer,
+                        step_end: batch.step_end,
+                        at: clock.next(),
+                    });
+                }
+            }
+            took = true;
+        }
+        took
+    }
+
+    fn send(&mut self, clock: &mut Clock, ports: &mut WritebackPorts<'_>) -> bool {
+        let mut sent = false;
+        if ports.writes.can_push(clock)
+            && let Some(transaction) = self.queue.pop_front()
+        {
+            ports.writes.push(clock, transaction);
+            self.issued[transaction.to.stream as usize] += 1;
+            sent = true;
+        }
+        if self.queue.is_empty()
+            && ports.written.can_push(clock)
+            && let Some(batch) = self.ended.take()
+        {
+            ports.written.push(clock, batch);
+            sent = true;
+        }
+        sent
+    }
+}
+
+impl Component for Writeback {
+    type Ports<'m> = WritebackPorts<'m>;
+
+    fn tick(&mut self, clock: &mut Clock, mut ports: WritebackPorts<'_>) -> Wake {
+        let sent = self.send(clock, &mut ports);
+        let took = self.take(clock, &mut ports);
+        let holds = !self.queue.is_empty() || self.ended.is_some();
+        let doing = match (sent || took, holds) {
+            (true, _) => Doing::Busy,
+            (false, true) => Doing::Blocked,
+            (false, false) => Doing::Starved,
+        };
+        self.ledger.switch(clock.now(), doing);
+        if sent || took { Wake::NextCycle } else { Wake::OnLink }
+    }
+
+    fn holds(&self) -> Option<String> {
+        (!self.queue.is_empty()).then(|| format!("{} transactions", self.queue.len()))
+    }
+
+    fn close(self, end: Cycle) -> BlockOutcome {
+        let width = Bits(u32::try_from(self.transaction * 8).expect("a transaction is small"));
+        let events =
+            vec![Events { action: Action::Fifo { width }, count: self.issued.iter().sum() }];
+        BlockOutcome::new(Block::Writeback, self.ledger.close(end), events)
+    }
+}

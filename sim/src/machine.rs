@@ -1,0 +1,439 @@
+//! The machine: every block, and every link between them.
+
+use tamis_arch::{
+    Accelerator,
+    units::{Bits, Cycle, Cycles},
+};
+use tamis_dram::Mapping;
+
+use crate::{
+    blocks::{
+        crossbar::{Crossbar, CrossbarPorts, CrossbarSpec},
+        dram::{Dram, DramPorts},
+        fetcher::{Fetcher, FetcherPorts, FetcherSpec},
+        importance::{Importance, ImportancePorts},
+        key_buffer::{KeyBuffer, KeyBufferPorts, KeyBufferSpec},
+        pv_array::{PvArray, PvArrayPorts},
+        qk_array::{QkArray, QkArrayPorts},
+        refetch::{Refetch, RefetchPorts},
+        reorder::{Reorder, ReorderPorts},
+        sequencer::{Sequencer, SequencerPorts},
+        softmax::{Softmax, SoftmaxPorts},
+        topk::{Topk, TopkPorts},
+        value_buffer::{ValueBuffer, ValueBufferPorts},
+        widen::{Widen, WidenPorts},
+        writeback::{Writeback, WritebackPorts},
+    },
+    clock::{Clock, Wake},
+    component::Component,
+    error::FitError,
+    layout::{Dimensions, Layout},
+    links::Links,
+    outcome::{Block, BlockOutcome},
+    stats::Ledger,
+    work::{Cutter, WorkTable},
+};
+
+/// All blocks and links of one machine, at reset.
+pub(crate) struct Machine {
+    pub(crate) links: Links,
+    pub(crate) mapping: Mapping,
+    pub(crate) shared_topk: bool,
+    pub(crate) sequencer: Sequencer,
+    pub(crate) fetcher: Fetcher,
+    pub(crate) crossbar: Crossbar,
+    pub(crate) dram: Dram,
+    pub(crate) reorder: Reorder,
+    pub(crate) widen: Widen,
+    pub(crate) key_buffer: KeyBuffer,
+    pub(crate) qk_array: QkArray,
+    pub(crate) softmax: Softmax,
+    pub(crate) refetch: Refetch,
+    pub(crate) importance: Importance,
+    pub(crate) token_topk: Topk,
+    pub(crate) value_topk: Topk,
+    pub(crate) value_buffer: ValueBuffer,
+    pub(crate) pv_array: PvArray,
+    pub(crate) writeback: Writeback,
+}
+
+/// Sizes that follow from the description and the head dimension.
+struct Sizes {
+    keys_per_line: u32,
+    line: Bits,
+    key_lines: u32,
+    value_lines: u32,
+    score: Bits,
+    transaction: u64,
+}
+
+impl Sizes {
+    fn of(arch: &Accelerator, head_dim: u32) -> Result<Self, FitError> {
+        for (array, multipliers) in
+            [("qk_array", arch.qk_array.multipliers), ("pv_array", arch.pv_array.multipliers)]
+        {
+            let fits = head_dim.is_power_of_two() && (16..=256).contains(&head_dim);
+            if !fits || head_dim > multipliers {
+                return Err(FitError::HeadDim { head_dim, array, multipliers });
+            }
+        }
+        let operand = arch.formats.operand.0;
+        let line = Bits(arch.qk_array.multipliers * operand);
+        let lines = |bytes: u64| {
+            u32::try_from(bytes * 8 / u64::from(line.0)).expect("a buffer has few lines")
+        };
+        Ok(Self {
+            keys_per_line: arch.qk_array.multipliers / head_dim,
+            line,
+            key_lines: lines(arch.key_buffer.capacity.0),
+            value_lines: lines(arch.value_buffer.capacity.0),
+            score: Bits(2 * operand + head_dim.ilog2()),
+            transaction: arch.dram.transaction.0,
+        })
+    }
+}
+
+/// Cuts tasks to the size of a machine.
+///
+/// # Errors
+/// [`FitError`] if the arrays cannot hold vectors of this size.
+pub(crate) fn cutter(arch: &Accelerator, dimensions: Dimensions) -> Result<Cutter, FitError> {
+    let sizes = Sizes::of(arch, dimensions.head_dim)?;
+    Ok(Cutter {
+        layout: Layout::new(arch, dimensions),
+        keys_per_line: sizes.keys_per_line,
+        round_counts_to: arch.sequencer.round_counts_to,
+        key_lines: sizes.key_lines,
+        value_lines: sizes.value_lines,
+        softmax_lanes: arch.softmax.lanes,
+        softmax_lines: arch.softmax.row_buffer_lines,
+        refetch_lines: arch.refetch.buffer_lines,
+        refetch_rows: arch.refetch.rows,
+        probability_lines: arch.value_buffer.queue,
+        queries: arch.key_buffer.queue,
+        importance_tokens: arch.importance.tokens,
+        topk_entries: arch.topk.entries,
+    })
+}
+
+impl Machine {
+    /// The machine of a description, for vectors of `head_dim` values; with `timeline`, every block
+    /// records its intervals.
+    ///
+    /// # Errors
+    /// [`FitError`] if the arrays cannot hold vectors of this size.
+    pub(crate) fn new(arch: &Accelerator, head_dim: u32, timeline: bool) -> Result<Self, FitError> {
+        let sizes = Sizes::of(arch, head_dim)?;
+        let ledger = || if timeline { Ledger::recording() } else { Ledger::default() };
+        let lanes = arch.fetcher.lanes;
+        let transaction_bits =
+            Bits(u32::try_from(sizes.transaction * 8).expect("a transaction is small"));
+        let probability = arch.formats.probability_fraction;
+        let importance = arch.formats.importance;
+        let key_spec = KeyBufferSpec {
+            buffer: &arch.key_buffer,
+            line: sizes.line,
+            query_traffic: arch.sequencer.query_traffic,
+            rows: arch.refetch.rows,
+            row_lines: arch.refetch.buffer_lines,
+            softmax_lanes: arch.softmax.lanes,
+        };
+        let fetch_spec = FetcherSpec {
+            fetcher: &arch.fetcher,
+            reorder: &arch.reorder,
+            sequencer: &arch.sequencer,
+            key_lines: sizes.key_lines,
+            queries: arch.key_buffer.queue,
+            transaction: sizes.transaction,
+        };
+        let crossbar_spec = CrossbarSpec {
+            crossbar: &arch.crossbar,
+            lanes,
+            channels: arch.dram.channels,
+            ports_per_channel: ports_per_channel(arch),
+            data: transaction_bits,
+        };
+        let write_lane = u8::try_from(lanes).expect("there are at most 64 lanes");
+        let probabilities = arch.value_buffer.queue * arch.softmax.lanes;
+        Ok(Self {
+            links: Links::new(arch, head_dim),
+            mapping: Mapping::new(&arch.dram),
+            shared_topk: arch.topk.engines == 1,
+            sequencer: Sequencer::new(&arch.sequencer, ledger()),
+            fetcher: Fetcher::new(&fetch_spec, ledger()),
+            crossbar: Crossbar::new(&crossbar_spec, ledger()),
+            dram: Dram::new(
+                &arch.dram,
+                arch.core.clock,
+                ports_per_channel(arch) as usize,
+                ledger(),
+            ),
+            reorder: Reorder::new(&arch.reorder, lanes, transaction_bits, ledger()),
+            widen: Widen::new(&arch.widen, arch.qk_array.multipliers, sizes.transaction, ledger()),
+            key_buffer: KeyBuffer::new(&key_spec, ledger()),
+            qk_array: QkArray::new(head_dim, arch.formats.operand, ledger()),
+            softmax: Softmax::new(&arch.softmax, sizes.score, probability, ledger()),
+            refetch: Refetch::new(&arch.refetch, arch.softmax.lanes, probability, ledger()),
+            importance: Importance::new(&arch.importance, importance, ledger()),
+            token_topk: Topk::new(&arch.topk, Block::TokenTopk, importance, ledger()),
+            value_topk: Topk::new(&arch.topk, Block::ValueTopk, sizes.score, ledger()),
+            value_buffer: ValueBuffer::new(
+                &arch.value_buffer,
+                sizes.line,
+                sizes.value_lines,
+                probabilities,
+                ledger(),
+            ),
+            pv_array: PvArray::new(
+                head_dim,
+                arch.formats.operand,
+                probability,
+                importance,
+                ledger(),
+            ),
+            writeback: Writeback::new(
+                &arch.writeback,
+                arch.sequencer.write_traffic,
+                write_lane,
+                sizes.transaction,
+                ledger(),
+            ),
+        })
+    }
+
+    /// One tick of one block, with its links lent.
+    pub(crate) fn tick(&mut self, block: Block, clock: &mut Clock, table: &WorkTable) -> Wake {
+        match block {
+            Block::Sequencer
+            | Block::Fetcher
+            | Block::Crossbar
+            | Block::Dram
+            | Block::Reorder
+            | Block::Widen => self.tick_memory_side(block, clock, table),
+            _ => self.tick_compute_side(block, clock, table),
+        }
+    }
+
+    fn tick_memory_side(&mut self, block: Block, clock: &mut Clock, table: &WorkTable) -> Wake {
+        let links = &mut self.links;
+        match block {
+            Block::Sequencer => self.sequencer.tick(
+                clock,
+                SequencerPorts {
+                    table,
+                    loads: &mut links.loads,
+                    value_loads: &mut links.value_loads,
+                    appends: &mut links.appends,
+                    passes: &mut links.passes,
+                    selected: &mut links.selected,
+                    written: &mut links.written,
+                },
+            ),
+            Block::Fetcher => self.fetcher.tick(
+                clock,
+                FetcherPorts {
+                    table,
+                    loads: &mut links.loads,
+                    refetches: &mut links.refetches,
+                    value_ids: &mut links.value_ids,
+                    key_credits: &mut links.key_credits,
+                    lane_credits: &mut links.lane_credits,
+                    flights: &mut links.flights,
+                },
+            ),
+            Block::Crossbar => self.crossbar.tick(
+                clock,
+                CrossbarPorts {
+                    mapping: &self.mapping,
+                    flights: &mut links.flights,
+                    writes: &mut links.writes,
+                    requests: &mut links.requests,
+                    responses: &mut links.responses,
+                    returns: &mut links.returns,
+                },
+            ),
+            Block::Dram => self.dram.tick(
+                clock,
+                DramPorts { requests: &mut links.requests, responses: &mut links.responses },
+            ),
+            Block::Reorder => self.reorder.tick(
+                clock,
+                ReorderPorts {
+                    returns: &mut links.returns,
+                    arrivals: &mut links.arrivals,
+                    lane_credits: &mut links.lane_credits,
+                },
+            ),
+            _ => self.widen.tick(
+                clock,
+                WidenPorts {
+                    table,
+                    arrivals: &mut links.arrivals,
+                    key_arrivals: &mut links.key_arrivals,
+                    value_arrivals: &mut links.value_arrivals,
+                },
+            ),
+        }
+    }
+
+    fn tick_compute_side(&mut self, block: Block, clock: &mut Clock, table: &WorkTable) -> Wake {
+        let links = &mut self.links;
+        match block {
+            Block::KeyBuffer => self.key_buffer.tick(
+                clock,
+                KeyBufferPorts {
+                    table,
+                    arrivals: &mut links.key_arrivals,
+                    passes: &mut links.passes,
+                    replays: &mut links.replays,
+                    row_credits: &mut links.row_credits,
+                    key_credits: &mut links.key_credits,
+                    key_lines: &mut links.key_lines,
+                },
+            ),
+            Block::QkArray => self.qk_array.tick(
+                clock,
+                QkArrayPorts { key_lines: &mut links.key_lines, scores: &mut links.scores },
+            ),
+            Block::Softmax => self.softmax.tick(
+                clock,
+                SoftmaxPorts {
+                    table,
+                    scores: &mut links.scores,
+                    probabilities: &mut links.probabilities,
+                },
+            ),
+            Block::Refetch => self.refetch.tick(
+                clock,
+                RefetchPorts {
+                    table,
+                    probabilities: &mut links.probabilities,
+                    replays: &mut links.replays,
+                    refetches: &mut links.refetches,
+                    row_credits: &mut links.row_credits,
+                    settled: &mut links.settled,
+                },
+            ),
+            Block::Importance => self.importance.tick(
+                clock,
+                ImportancePorts {
+                    table,
+                    settled: &mut links.settled,
+                    weighed: &mut links.weighed,
+                    token_jobs: &mut links.token_jobs,
+                },
+            ),
+            Block::ValueBuffer => self.value_buffer.tick(
+                clock,
+                ValueBufferPorts {
+                    table,
+                    value_loads: &mut links.value_loads,
+                    kept: &mut links.kept,
+                    value_ids: &mut links.value_ids,
+                    arrivals: &mut links.value_arrivals,
+                    value_lines: &mut links.value_lines,
+                },
+            ),
+            Block::PvArray => self.pv_array.tick(
+                clock,
+                PvArrayPorts {
+                    table,
+                    value_lines: &mut links.value_lines,
+                    outputs: &mut links.outputs,
+                    head_jobs: &mut links.head_jobs,
+                },
+            ),
+            Block::Writeback => self.writeback.tick(
+                clock,
+                WritebackPorts {
+                    table,
+                    outputs: &mut links.outputs,
+                    appends: &mut links.appends,
+                    writes: &mut links.writes,
+                    written: &mut links.written,
+                },
+            ),
+            Block::TokenTopk | Block::ValueTopk => self.tick_topk(block, clock, table),
+            _ => unreachable!("it is on the memory side"),
+        }
+    }
+
+    /// With one engine, values, tokens and heads all go to the one in the value's place.
+    fn tick_topk(&mut self, block: Block, clock: &mut Clock, table: &WorkTable) -> Wake {
+        let links = &mut self.links;
+        let chooses_values = block == Block::ValueTopk;
+        let chooses_tokens = self.shared_topk == chooses_values;
+        let ports = TopkPorts {
+            table,
+            weighed: chooses_values.then_some(&mut links.weighed),
+            kept: chooses_values.then_some(&mut links.kept),
+            jobs: [
+                chooses_tokens.then_some(&mut links.token_jobs),
+                chooses_tokens.then_some(&mut links.head_jobs),
+            ],
+            selected: chooses_tokens.then_some(&mut links.selected),
+        };
+        let engine = if chooses_values { &mut self.value_topk } else { &mut self.token_topk };
+        engine.tick(clock, ports)
+    }
+
+    /// What each block that holds work is doing.
+    pub(crate) fn holds(&self) -> Vec<(Block, String)> {
+        let all: [(Block, Option<String>); Block::COUNT] = [
+            (Block::Sequencer, self.sequencer.holds()),
+            (Block::Fetcher, self.fetcher.holds()),
+            (Block::Crossbar, self.crossbar.holds()),
+            (Block::Dram, self.dram.holds()),
+            (Block::Reorder, self.reorder.holds()),
+            (Block::Widen, self.widen.holds()),
+            (Block::KeyBuffer, self.key_buffer.holds()),
+            (Block::QkArray, self.qk_array.holds()),
+            (Block::Softmax, self.softmax.holds()),
+            (Block::Refetch, self.refetch.holds()),
+            (Block::Importance, self.importance.holds()),
+            (Block::TokenTopk, self.token_topk.holds()),
+            (Block::ValueTopk, self.value_topk.holds()),
+            (Block::ValueBuffer, self.value_buffer.holds()),
+            (Block::PvArray, self.pv_array.holds()),
+            (Block::Writeback, self.writeback.holds()),
+        ];
+        all.into_iter().filter_map(|(block, state)| Some((block, state?))).collect()
+    }
+
+    /// Closes every block's books.
+    pub(crate) fn close(self, end: Cycle) -> Vec<BlockOutcome> {
+        vec![
+            self.sequencer.close(end),
+            self.fetcher.close(end),
+            self.crossbar.close(end),
+            self.dram.close(end),
+            self.reorder.close(end),
+            self.widen.close(end),
+            self.key_buffer.close(end),
+            self.qk_array.close(end),
+            self.softmax.close(end),
+            self.refetch.close(end),
+            self.importance.close(end),
+            self.token_topk.close(end),
+            self.value_topk.close(end),
+            self.value_buffer.close(end),
+            self.pv_array.close(end),
+            self.writeback.close(end),
+        ]
+    }
+}
+
+/// Cycles of an array's pipeline that adds up `values` products.
+#[must_use]
+pub(crate) fn array_latency(array: &tamis_arch::blocks::Array, values: u32) -> Cycles {
+    array.broadcast_latency
+        + array.multiply_latency
+        + array.tree_level_latency * u64::from(values.ilog2())
+        + array.accumulate_latency
+}
+
+/// Ports of a DRAM channel: no more than it has pseudo-channels.
+#[must_use]
+pub(crate) fn ports_per_channel(arch: &Accelerator) -> u32 {
+    arch.crossbar.ports_per_channel.min(arch.dram.standard.organisation.pseudo_channels)
+}

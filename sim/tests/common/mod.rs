@@ -1,0 +1,83 @@
+//! Workloads for tests: dense tasks of any shape, made by hand.
+
+#![expect(dead_code, reason = "each test file uses a part")]
+
+use std::sync::Arc;
+
+use tamis_arch::Accelerator;
+use tamis_sim::{Dimensions, Options, error::RunError, outcome::Outcome, run};
+use tamis_workloads::plan::{KeySet, LayerEnd, Phase, Row, StoredBits, Task};
+
+/// Twelve bits in one plane.
+pub(crate) const WHOLE: StoredBits = StoredBits { query: 12, key_msb: 12, key_lsb: 0, value: 12 };
+/// Eight bits, and four more on demand.
+pub(crate) const PLANES: StoredBits = StoredBits { query: 12, key_msb: 8, key_lsb: 4, value: 12 };
+
+/// A dense workload.
+#[derive(Clone, Copy)]
+pub(crate) struct Dense {
+    pub(crate) phase: Phase,
+    pub(crate) layers: u32,
+    pub(crate) heads: u32,
+    pub(crate) kv_heads: u32,
+    pub(crate) head_dim: u32,
+    pub(crate) tokens: u32,
+    pub(crate) causal: bool,
+    pub(crate) bits: StoredBits,
+}
+
+impl Dense {
+    pub(crate) fn dimensions(&self) -> Dimensions {
+        Dimensions {
+            layers: self.layers,
+            heads: self.heads,
+            kv_heads: self.kv_heads,
+            head_dim: self.head_dim,
+            tokens: self.tokens,
+        }
+    }
+
+    pub(crate) fn tasks(&self) -> Vec<Task> {
+        let tokens: Arc<[u32]> = (0..self.tokens).collect();
+        let group = self.heads / self.kv_heads;
+        let mut tasks = Vec::new();
+        for layer in 0..self.layers {
+            for kv_head in 0..self.kv_heads {
+                let queries = match self.phase {
+                    Phase::Prefill => 0..self.tokens,
+                    Phase::Decode => self.tokens - 1..self.tokens,
+                };
+                let rows = (kv_head * group..(kv_head + 1) * group)
+                    .flat_map(|head| queries.clone().map(move |token| (head, token)))
+                    .map(|(head, token)| {
+                        let visible = 0..if self.causal { token + 1 } else { self.tokens };
+                        let kept = KeySet::Range(visible.clone());
+                        Row { head, token, visible, refetch: false, kept, select: None }
+                    })
+                    .collect();
+                tasks.push(Task {
+                    phase: self.phase,
+                    step: 0,
+                    layer,
+                    kv_head,
+                    bits: self.bits,
+                    tokens: Arc::clone(&tokens),
+                    appended: (self.phase == Phase::Decode).then_some(self.tokens - 1),
+                    values_ahead: true,
+                    rows,
+                    layer_end: (kv_head + 1 == self.kv_heads).then(LayerEnd::default),
+                });
+            }
+        }
+        tasks
+    }
+}
+
+pub(crate) fn play(
+    arch: &Accelerator,
+    dense: &Dense,
+    tasks: Vec<Task>,
+    options: &Options,
+) -> Result<Outcome, RunError<std::convert::Infallible>> {
+    run(arch, dense.dimensions(), dense.phase, tasks.into_iter().map(Ok), options, &|_| {})
+}
