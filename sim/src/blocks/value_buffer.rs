@@ -270,7 +270,7 @@ impl ValueBuffer {
         let head = self.rows.front_mut()?;
         let row = table.row(head.row);
         let directory = &held.groups[row.value_group as usize];
-        loop {
+        while head.read < head.kept {
             let places = batch.keys_of_block(head.line);
             let settled = head.complete || row.visible.start + head.came >= places.end;
             if !settled {
@@ -288,6 +288,7 @@ impl ValueBuffer {
             head.read += values;
             return Some(ValueLine { row: head.row, values, last: head.read == head.kept });
         }
+        None
     }
 
     /// The next line of the present group, for the next row that keeps a value in it.
