@@ -6,7 +6,7 @@
 //! which values it keeps; and tells it at the end of the layer what was seen.
 //!
 //! A new method is one file: a struct of [`parameters!`](tamis_arch::parameters) that is a
-//! [`Method`], its course, a description under `workloads/policies`, and a line in [`METHODS`]. It
+//! [`Method`], its course, a description under `workloads/policies`, and a line in `METHODS`. It
 //! can choose keys per layer or per K/V head ([`Live`]), per row before or after its scores
 //! ([`Course::choose`]), from positions, scores, probabilities or what earlier layers showed
 //! ([`Seen`]).

@@ -118,6 +118,16 @@ fn planes_of_more_bits_than_an_operand_are_a_fault() {
     assert!(message.contains(expected), "{message}");
 }
 
+#[test]
+fn the_reference_explains_every_knob() {
+    let page = include_str!("../../../docs/reference/policies.md");
+    for name in Policy::names() {
+        for (knob, _) in Policy::named(name).unwrap().knobs() {
+            assert!(page.contains(&format!("`{knob}`")), "{name}: {knob}");
+        }
+    }
+}
+
 proptest! {
     /// Whatever the file holds: a policy, or faults that name it.
     #[test]

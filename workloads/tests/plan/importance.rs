@@ -6,10 +6,10 @@ use tamis_arch::{blocks::Formats, units::Bits};
 use tamis_workloads::{
     fixed::Arithmetic,
     plan::Phase,
-    planner::{Phases, PlanError, Planner},
+    planner::{Phases, Planner},
     policy::{Course, Pass, Policy, Seen, Setting},
     quickselect::PivotRule,
-    trace::{LayerSource, Shape},
+    trace::Shape,
 };
 
 use crate::build::{FORMATS, cascade, encoder, layer, plan, trace};
@@ -87,29 +87,4 @@ fn a_head_whose_values_are_all_0_ranks_last() {
     let heads: Vec<u32> =
         tasks.iter().filter(|task| task.layer == 1).map(|task| task.kv_head).collect();
     assert_eq!(heads, [1, 2]);
-}
-
-#[test]
-fn a_trace_that_fails_in_the_middle_ends_the_plan_with_its_error() {
-    struct Torn(tamis_workloads::trace::MemoryTrace);
-    impl LayerSource for Torn {
-        fn shape(&self) -> &Shape {
-            self.0.shape()
-        }
-        fn layer(
-            &self,
-            index: u32,
-        ) -> Result<tamis_workloads::trace::Layer, tamis_workloads::trace::TraceError> {
-            self.0.layer(if index == 1 { 99 } else { index })
-        }
-    }
-    let shape = encoder(3, 4);
-    let one = |_, _| 1.0;
-    let torn = Torn(trace(&shape, vec![layer(&shape, one, one, one); 3]));
-    let dense = Policy::named("dense").unwrap();
-    let mut planner =
-        Planner::new(&torn, &dense, &FORMATS, PivotRule::MIDPOINT, Phases::All).unwrap();
-    assert!(planner.next().unwrap().is_ok());
-    assert!(matches!(planner.next(), Some(Err(PlanError::Trace(_)))));
-    assert!(planner.next().is_none(), "nothing follows an error");
 }

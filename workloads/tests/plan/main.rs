@@ -7,4 +7,6 @@ mod hand_made;
 mod importance;
 mod invariants;
 mod oracle;
+mod quality;
+mod source;
 mod values;

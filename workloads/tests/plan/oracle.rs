@@ -8,9 +8,7 @@ use std::collections::BTreeMap;
 use tamis_workloads::{
     plan::{Phase, Row, Task},
     planner::Phases,
-    quality::Quality,
-    reference::attend,
-    trace::{BUNDLED, DECODER, ENCODER, Heads, Layer, LayerSource, Shape},
+    trace::{DECODER, ENCODER, Heads, LayerSource, Shape},
 };
 
 use crate::build::{cascade, plan};
@@ -66,18 +64,18 @@ fn part(share: f64, count: usize) -> usize {
     whole.last().unwrap_or(1)
 }
 
-fn narrow(count: usize) -> u32 {
+pub(crate) fn narrow(count: usize) -> u32 {
     u32::try_from(count).unwrap()
 }
 
 /// One head's vectors as integers in f64, and their scale.
-struct Head {
-    scale: f64,
-    vectors: Vec<Vec<f64>>,
+pub(crate) struct Head {
+    pub(crate) scale: f64,
+    pub(crate) vectors: Vec<Vec<f64>>,
 }
 
 /// The scale comes from the prompt, and later values saturate.
-fn quantise(heads: &Heads, head: u32, prompt: u32, bits: u32) -> Head {
+pub(crate) fn quantise(heads: &Heads, head: u32, prompt: u32, bits: u32) -> Head {
     let vectors: Vec<&[f32]> = (0..heads.seq_len).map(|token| heads.vector(head, token)).collect();
     let calibration = vectors[..prompt as usize].iter().flat_map(|vector| vector.iter());
     let peak = calibration.fold(0.0f64, |peak, &value| peak.max(f64::from(value).abs()));
@@ -89,11 +87,11 @@ fn quantise(heads: &Heads, head: u32, prompt: u32, bits: u32) -> Head {
     Head { scale: peak / most, vectors }
 }
 
-fn dot(left: &[f64], right: impl Iterator<Item = f64>) -> f64 {
+pub(crate) fn dot(left: &[f64], right: impl Iterator<Item = f64>) -> f64 {
     left.iter().zip(right).map(|(left, right)| left * right).sum()
 }
 
-fn softmax(scores: &[f64], scale: f64) -> Vec<f64> {
+pub(crate) fn softmax(scores: &[f64], scale: f64) -> Vec<f64> {
     let top = scores.iter().copied().fold(f64::MIN, f64::max);
     let raised: Vec<f64> = scores.iter().map(|score| ((score - top) * scale).exp()).collect();
     let sum: f64 = raised.iter().sum();
@@ -365,60 +363,4 @@ fn other_knobs_are_planned_as_in_f64() {
     };
     follow(&ENCODER.open().unwrap(), knobs);
     follow(&ENCODER.open().unwrap(), Knobs { lsb_bits: 0, ..knobs });
-}
-
-/// Squares of a layer's error and outputs, and the mass of the kept keys, against f64 attention.
-fn judge(shape: &Shape, layer: &Layer, tasks: &[&Task]) -> (f64, f64, f64) {
-    let prompt = shape.prompt_len.unwrap_or(shape.seq_len);
-    let mut sums = (0.0, 0.0, 0.0);
-    for task in tasks {
-        let k = quantise(&layer.k, task.kv_head, prompt, 12);
-        let v = quantise(&layer.v, task.kv_head, prompt, 12);
-        for row in &task.rows {
-            let q = quantise(&layer.q, row.head, prompt, 12);
-            let exact = attend(shape, task.layer, layer, row.head, row.token);
-            let keys = &task.tokens[row.visible.start as usize..row.visible.end as usize];
-            let query = &q.vectors[row.token as usize];
-            let floor =
-                |value: f64| if row.refetch { value } else { (value / 16.0).floor() * 16.0 + 8.0 };
-            let key = |&key: &u32| dot(query, k.vectors[key as usize].iter().map(|&k| floor(k)));
-            let scores: Vec<f64> = keys.iter().map(key).collect();
-            let mass = softmax(&scores, shape.scale * q.scale * k.scale);
-            let kept: Vec<usize> = (0..keys.len())
-                .filter(|&place| row.kept.contains(row.visible.start + narrow(place)))
-                .collect();
-            let first = shape.visible(task.layer, row.token).start;
-            for dim in 0..shape.head_dim as usize {
-                let value = |&place: &usize| mass[place] * v.vectors[keys[place] as usize][dim];
-                let output = kept.iter().map(value).sum::<f64>() * v.scale;
-                sums.0 += (output - exact.output[dim]).powi(2);
-                sums.1 += exact.output[dim].powi(2);
-            }
-            let seen =
-                kept.iter().map(|&place| exact.probabilities[(keys[place] - first) as usize]);
-            sums.2 += seen.sum::<f64>();
-        }
-    }
-    sums
-}
-
-#[test]
-fn quality_is_what_f64_attention_says() {
-    for trace in BUNDLED {
-        let source = trace.open().unwrap();
-        let (tasks, Quality { layers, .. }) = plan(&source, &cascade(""), Phases::Prefill);
-        for quality in layers.iter().step_by(5) {
-            let of_layer: Vec<&Task> =
-                tasks.iter().filter(|task| task.layer == quality.layer).collect();
-            let layer = source.layer(quality.layer).unwrap();
-            let (error, dense, mass) = judge(source.shape(), &layer, &of_layer);
-            let (wanted, found) = ((error / dense).sqrt(), quality.relative_error().unwrap());
-            assert!((found - wanted).abs() < 1e-3 + wanted / 50.0, "{found} for {wanted}");
-            let wanted = mass / quality.live_rows as f64;
-            let found = quality.mass_kept().unwrap();
-            assert!((found - wanted).abs() < 1e-5, "{found} for {wanted}");
-            let refetched = of_layer.iter().flat_map(|task| &task.rows).filter(|row| row.refetch);
-            assert_eq!(refetched.count() as u64, quality.refetched_rows);
-        }
-    }
 }
