@@ -2,13 +2,11 @@
 
 mod cli;
 mod exit;
-#[cfg_attr(not(test), expect(dead_code, reason = "the report is wired with the simulator"))]
 mod grid;
-#[cfg(test)]
 mod output;
-#[cfg(test)]
+mod progress;
 mod report;
-#[cfg_attr(not(test), expect(dead_code, reason = "the report is wired with the simulator"))]
+mod simulation;
 mod text;
 
 use std::{

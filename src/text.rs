@@ -5,6 +5,9 @@ pub(crate) const UNDEFINED: &str = "-";
 
 /// Three significant digits with the prefix that brings the value between 1 and 1000.
 fn scaled(value: f64, unit: &str) -> String {
+    if value == 0.0 {
+        return format!("0 {unit}");
+    }
     const PREFIXES: [(f64, &str); 9] = [
         (1e12, "T"),
         (1e9, "G"),
@@ -18,10 +21,8 @@ fn scaled(value: f64, unit: &str) -> String {
     ];
     let size = value.abs();
     // 999.5 and more would print as 1000: such a value takes the next prefix.
-    let (scale, prefix) = PREFIXES
-        .into_iter()
-        .find(|(scale, _)| size >= 0.9995 * scale)
-        .unwrap_or(if size > 0.0 { (1e-12, "p") } else { (1.0, "") });
+    let (scale, prefix) =
+        PREFIXES.into_iter().find(|(scale, _)| size >= 0.9995 * scale).unwrap_or((1e-12, "p"));
     format!("{} {prefix}{unit}", three_digits(value / scale))
 }
 
@@ -47,11 +48,19 @@ pub(crate) fn watts(value: f64) -> String {
 
 /// Two ends, the unit told once where both have the same.
 pub(crate) fn range(low: f64, high: f64, text: impl Fn(f64) -> String) -> String {
-    let (low, high) = (text(low), text(high));
-    match (low.rsplit_once(' '), high.rsplit_once(' ')) {
-        (Some((number, unit)), Some((_, same))) if unit == same => format!("{number}–{high}"),
-        _ => format!("{low}–{high}"),
+    joined(&text(low), &text(high), "–")
+}
+
+fn joined(one: &str, other: &str, by: &str) -> String {
+    match (one.rsplit_once(' '), other.rsplit_once(' ')) {
+        (Some((number, unit)), Some((_, same))) if unit == same => format!("{number}{by}{other}"),
+        _ => format!("{one}{by}{other}"),
     }
+}
+
+/// Two parts of a sum, the unit told once where both have the same.
+pub(crate) fn parts(one: f64, other: f64, text: impl Fn(f64) -> String) -> String {
+    joined(&text(one), &text(other), " + ")
 }
 
 /// Powers of ten: 1 kB is 1000 bytes.
@@ -124,11 +133,12 @@ mod tests {
         assert_eq!(joules(1234.0), "1.23 nJ");
         assert_eq!(watts(8.3), "8.30 W");
         assert_eq!(bytes_per_second(512e9), "512 GB/s");
-        assert_eq!(seconds(0.0), "0.00 s");
+        assert_eq!(seconds(0.0), "0 s");
     }
 
     #[test]
-    fn a_range_tells_a_shared_unit_once() {
+    fn a_shared_unit_is_told_once() {
+        assert_eq!(parts(4e5, 1e5, joules), "400 + 100 nJ");
         assert_eq!(range(1.0e6, 2.5e6, joules), "1.00–2.50 µJ");
         assert_eq!(range(1.0e5, 2.5e6, joules), "100 nJ–2.50 µJ");
     }

@@ -2,7 +2,12 @@
 
 use std::io::{self, Write};
 
-use tamis_arch::{Accelerator, accelerator::PRESETS};
+use tamis_arch::{
+    Accelerator,
+    accelerator::PRESETS,
+    graph::{Flow, Graph, Throughput},
+    units::Bits,
+};
 
 use crate::exit::{Exit, Failure, OrExit};
 
@@ -31,6 +36,22 @@ enum Command {
     },
     /// Print the JSON schema of a machine file.
     Schema,
+    /// Draw a machine as a graph of blocks and links, for Graphviz, with the bound on its speed.
+    Graph {
+        /// A preset, or a machine file (.toml).
+        #[arg(value_name = "NAME", default_value = "spatten")]
+        machine: String,
+        /// Values in a vector.
+        #[arg(long, value_name = "D", default_value_t = 64)]
+        head_dim: u32,
+        /// Keys of a row.
+        #[arg(long, value_name = "N", default_value_t = 1024)]
+        keys: u32,
+        /// Width at which K and V come from DRAM for each row, as in decode [default: they stay on
+        /// chip, as in prefill].
+        #[arg(long, value_name = "BITS")]
+        streamed: Option<u32>,
+    },
 }
 
 impl Arch {
@@ -46,6 +67,11 @@ impl Arch {
                 writeln!(out, "{machine}: machine `{}`, digest {}", checked.name, checked.digest())
             }
             Command::Schema => writeln!(out, "{:#}", Accelerator::schema()),
+            Command::Graph { machine, head_dim, keys, streamed } => {
+                let flow = Flow { head_dim, keys, streamed: streamed.map(Bits) };
+                let graph = load(&machine)?.graph(&flow).or_exit(Exit::Input)?;
+                draw(&graph, out)
+            }
         };
         written.map_err(|error| Failure::writing("to standard output", &error))?;
         Ok(Exit::Done)
@@ -55,6 +81,16 @@ impl Arch {
 /// The machine of a preset's name or of a file.
 pub(crate) fn load(name_or_path: &str) -> Result<Accelerator, Failure> {
     tamis_arch::load(name_or_path).or_exit(Exit::Input)
+}
+
+fn draw(graph: &Graph, out: &mut dyn Write) -> io::Result<()> {
+    let Throughput { cycles_per_row, cycles_per_line, limited_by } = &graph.throughput;
+    writeln!(
+        out,
+        "// A row takes {cycles_per_row} cycles or more, a line of keys {cycles_per_line}."
+    )?;
+    writeln!(out, "// Bound by: {}.", limited_by.join(", "))?;
+    out.write_all(graph.to_dot().as_bytes())
 }
 
 fn list(machines: &[Accelerator], out: &mut dyn Write) -> io::Result<()> {

@@ -2,6 +2,8 @@
 
 mod arch;
 mod input;
+mod rtl;
+mod run;
 mod trace;
 
 use std::io::Write;
@@ -18,15 +20,19 @@ pub(crate) struct Cli {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
+    Run(run::Run),
     Arch(arch::Arch),
     Trace(trace::Trace),
+    Rtl(rtl::Rtl),
 }
 
 impl Cli {
     pub(crate) fn run(self, out: &mut dyn Write) -> Result<Exit, Failure> {
         match self.command {
+            Command::Run(run) => run.run(out),
             Command::Arch(arch) => arch.run(out),
             Command::Trace(trace) => trace.run(out),
+            Command::Rtl(rtl) => rtl.run(out),
         }
     }
 }

@@ -1,14 +1,171 @@
-//! Makes the report of one phase from what the machine counted.
+//! Makes the report from what the machine counted.
 
-use tamis_arch::units::{Bits, Bytes, Cycles, Megahertz};
+use std::collections::BTreeMap;
+
+use tamis_arch::{
+    Accelerator, area,
+    dram::Dram as Memory,
+    energy::{DramEnergy, EnergyTable},
+    units::{Bits, Bytes, Cycles, Megahertz},
+};
 use tamis_sim::outcome::{BlockOutcome, Outcome, Traffic};
-use tamis_workloads::plan::Phase;
+use tamis_workloads::{plan::Phase, quality::LayerQuality, table::Table, trace::TraceFile};
 
 use super::{
-    BlockActivity, Dram, Energy, Generation, Layer, Operations, PhaseReport, Quality, Queries,
+    BlockActivity, Dram, Generation, Layer, Machine, Operations, OverDense, PhaseReport, Policy,
+    Quality, Queries, Report, SCHEMA, Technology, Workload,
+    baselines::{self, Baseline},
+    bound::{Bound, Rows},
     dense::{Counted, Dense},
+    energy::Energy,
     ratio,
 };
+use crate::{
+    exit::{Exit, Failure, OrExit},
+    simulation::{self, Played, Work},
+};
+
+/// The report of what was played.
+pub(crate) fn report(
+    machine: &Accelerator,
+    prices: &EnergyTable,
+    work: &Work,
+    played: &[Played],
+) -> Result<Report, Failure> {
+    let policies = played.iter().map(|played| policy(machine, prices, work, played));
+    let mut policies: Vec<Policy> = policies.collect();
+    put_beside_dense(&mut policies);
+    Ok(Report {
+        schema: SCHEMA,
+        version: env!("CARGO_PKG_VERSION"),
+        machine: describe(machine, prices),
+        workload: match work {
+            Work::Trace { trace, .. } => workload_of_trace(trace)?,
+            Work::Table { table } => workload_of_table(table),
+        },
+        policies,
+    })
+}
+
+/// Fills in what the first policy gains over the last, which is `dense`, where both ran.
+pub(crate) fn put_beside_dense(policies: &mut [Policy]) {
+    let [asked, dense] = policies else { return };
+    for phase in &mut asked.phases {
+        let Some(dense) = dense.phases.iter().find(|dense| dense.phase == phase.phase) else {
+            continue;
+        };
+        let energies = dense.energy.as_ref().zip(phase.energy.as_ref());
+        phase.over_dense = Some(OverDense {
+            speedup: ratio(dense.elapsed_cycles as f64, phase.elapsed_cycles as f64),
+            dram_reduction: ratio(dense.dram.total_bytes as f64, phase.dram.total_bytes as f64),
+            energy_ratio: energies
+                .and_then(|(dense, ours)| ratio(dense.total.typical.0, ours.total.typical.0)),
+        });
+    }
+}
+
+fn describe(machine: &Accelerator, prices: &EnergyTable) -> Machine {
+    let multipliers = machine.qk_array.multipliers + machine.pv_array.multipliers;
+    let clock_mhz = machine.core.clock.0.get();
+    Machine {
+        name: machine.name.clone(),
+        digest: machine.digest(),
+        clock_mhz,
+        topk_seed: machine.topk.seed,
+        peak_operations_per_second: 2e6 * f64::from(multipliers) * clock_mhz as f64,
+        peak_dram_bytes_per_second: peak_bandwidth(&machine.dram),
+        technology: Technology {
+            table: prices.name.clone(),
+            node_nm: prices.node_nm,
+            voltage_v: prices.voltage_v,
+            temperature_c: prices.temperature_c,
+        },
+        area_mm2: area::report(machine, prices).total(),
+    }
+}
+
+/// Every data bus moves a transaction in each `burst` clocks.
+fn peak_bandwidth(memory: &Memory) -> f64 {
+    let buses = f64::from(memory.channels * memory.standard.organisation.pseudo_channels);
+    let bursts = memory.clock.0.get() as f64 * 1e6 / f64::from(memory.standard.timing.burst);
+    buses * bursts * memory.transaction.0 as f64
+}
+
+fn workload_of_trace(trace: &TraceFile) -> Result<Workload, Failure> {
+    let shape = trace.shape();
+    Ok(Workload {
+        model: shape.model.clone(),
+        digest: trace.digest().or_exit(Exit::Input)?,
+        layers: shape.layers,
+        heads: shape.heads,
+        kv_heads: shape.kv_heads,
+        head_dim: shape.head_dim,
+        seq_len: shape.seq_len,
+        prompt_len: shape.prompt_len,
+    })
+}
+
+fn workload_of_table(table: &Table) -> Workload {
+    let size = simulation::dimensions_of_table(table);
+    let first = table.rows.iter().map(|row| row.length).min();
+    Workload {
+        model: table.configuration.clone().unwrap_or_else(|| "workload table".to_owned()),
+        digest: table.sha256.clone(),
+        layers: size.layers,
+        heads: size.heads,
+        kv_heads: size.kv_heads,
+        head_dim: size.head_dim,
+        seq_len: size.tokens,
+        prompt_len: first.map(|length| length - 1),
+    }
+}
+
+fn policy(machine: &Accelerator, prices: &EnergyTable, work: &Work, played: &Played) -> Policy {
+    let rates = Rates::of(machine);
+    let phases = played.outcomes.iter().map(|outcome| {
+        let mut channels = tamis_dram::Stats::default();
+        outcome.channels.iter().for_each(|channel| channels += channel);
+        let energy = Energy::of(outcome, machine, prices, DramEnergy::default());
+        let seconds = outcome.elapsed.at(rates.clock).0;
+        let quality = played.quality.as_ref().map(|quality| {
+            let layers = quality.layers.iter().filter(|layer| layer.phase == outcome.phase);
+            layers.copied().collect()
+        });
+        let ran = Ran {
+            outcome,
+            dense: dense(work, outcome.phase),
+            quality,
+            row_hit_rate: channels.hit_rate(),
+            bound: Bound::of(outcome, machine, rows(work, played)),
+            baselines: baselines::compare(work, outcome.phase, seconds, Some(energy.total.typical)),
+            energy: Some(energy),
+        };
+        phase(ran, &rates)
+    });
+    let outcomes: Vec<&Outcome> = played.outcomes.iter().collect();
+    Policy {
+        name: played.policy.clone(),
+        digest: played.digest.clone(),
+        knobs: played.knobs.clone(),
+        phases: phases.collect(),
+        generation: generation(&outcomes, rates.clock),
+    }
+}
+
+fn dense(work: &Work, phase: Phase) -> Dense {
+    match work {
+        Work::Trace { trace, .. } => Dense::of(trace.shape(), phase),
+        Work::Table { table } => Dense::of_table(table),
+    }
+}
+
+fn rows(work: &Work, played: &Played) -> Rows {
+    let (head_dim, group) = match work {
+        Work::Trace { trace, .. } => (trace.shape().head_dim, trace.shape().group()),
+        Work::Table { table } => (table.head_dim, 1),
+    };
+    Rows { head_dim, group, stored_bits: played.stored_bits }
+}
 
 /// What a report takes from the machine besides its name.
 #[derive(Clone, Copy, Debug)]
@@ -18,39 +175,72 @@ pub(crate) struct Rates {
     pub(crate) counted: Counted,
 }
 
+impl Rates {
+    fn of(machine: &Accelerator) -> Self {
+        Self {
+            clock: machine.core.clock,
+            peak_dram_bytes_per_second: peak_bandwidth(&machine.dram),
+            counted: Counted {
+                queries: machine.sequencer.query_traffic,
+                writes: machine.sequencer.write_traffic,
+            },
+        }
+    }
+}
+
 /// What the run of one phase gave.
 pub(crate) struct Ran<'a> {
     pub(crate) outcome: &'a Outcome,
     pub(crate) dense: Dense,
-    /// Of the phase, then of each layer of the outcome.
-    pub(crate) quality: Option<(Quality, Vec<Quality>)>,
+    /// Of each layer, in order.
+    pub(crate) quality: Option<Vec<LayerQuality>>,
     pub(crate) energy: Option<Energy>,
     pub(crate) row_hit_rate: Option<f64>,
+    pub(crate) bound: Option<Bound>,
+    pub(crate) baselines: BTreeMap<String, Baseline>,
 }
 
-/// The report of one phase, without the baselines: they are added by the caller.
+/// The report of one phase.
 pub(crate) fn phase(ran: Ran<'_>, rates: &Rates) -> PhaseReport {
-    let Ran { outcome, dense, quality, energy, row_hit_rate } = ran;
-    let (overall, by_layer) = quality.map_or((None, None), |(all, each)| (Some(all), Some(each)));
+    let Ran { outcome, dense, quality, energy, row_hit_rate, bound, baselines } = ran;
+    let of_layer = |layer| {
+        let mut layers = quality.iter().flatten();
+        layers.find(|entry| entry.layer == layer).map(|entry| judge(std::slice::from_ref(entry)))
+    };
     let time = outcome.elapsed.at(rates.clock).0;
-    let layers = outcome.layers.iter().enumerate().map(|(place, layer)| Layer {
+    let layers = outcome.layers.iter().map(|layer| Layer {
         layer: layer.layer,
         elapsed_cycles: layer.elapsed.0,
         elapsed_seconds: layer.elapsed.at(rates.clock).0,
-        quality: by_layer.as_ref().and_then(|each| each.get(place).copied()),
+        quality: of_layer(layer.layer),
     });
     PhaseReport {
         phase: outcome.phase,
         elapsed_cycles: outcome.elapsed.0,
         elapsed_seconds: time,
+        over_dense: None,
+        bound,
         layers: layers.collect(),
         dram: dram(&outcome.traffic, &dense, row_hit_rate, time, rates),
         operations: operations(outcome, &dense, time),
         energy,
         blocks: outcome.blocks.iter().map(|block| (block.block, activity(block))).collect(),
         queries: queries(outcome),
-        quality: overall,
-        baselines: std::collections::BTreeMap::new(),
+        quality: quality.as_deref().map(judge),
+        baselines,
+    }
+}
+
+/// Quality over some layers: sums before ratios.
+fn judge(layers: &[LayerQuality]) -> Quality {
+    let sum = |of: fn(&LayerQuality) -> f64| layers.iter().map(of).sum::<f64>();
+    let live = sum(|layer| layer.live_rows as f64);
+    let error = ratio(sum(|layer| layer.error_squares), sum(|layer| layer.dense_squares));
+    Quality {
+        relative_output_error: error.map(f64::sqrt),
+        attention_mass_kept: ratio(sum(|layer| layer.kept_mass), live),
+        live_rows_share: ratio(live, sum(|layer| layer.dense_rows as f64)),
+        clipped_values: layers.iter().map(|layer| layer.clipped_values).sum(),
     }
 }
 
@@ -167,6 +357,20 @@ mod tests {
         assert!((bandwidth - 4.4e9).abs() < 1.0, "{bandwidth}");
         let executed = prefill.operations.executed_teraflops.expect("time passed");
         assert!((executed - 2.0 * 150_000.0 / 2e-6 * 1e-12).abs() < 1e-12, "{executed}");
+    }
+
+    #[test]
+    fn a_policy_is_put_beside_dense_phase_by_phase() {
+        let mut policies = sample::report().policies;
+        policies[1].phases[0].elapsed_cycles = 3000;
+        policies[1].phases.truncate(1);
+        policies[0].phases[1].over_dense = None;
+        put_beside_dense(&mut policies);
+        let over = policies[0].phases[0].over_dense.expect("dense ran");
+        assert!((over.speedup.expect("time passed") - 3.0).abs() < 1e-12);
+        assert!((over.dram_reduction.expect("bytes moved") - 1.0).abs() < 1e-12);
+        assert_eq!(policies[0].phases[1].over_dense, None);
+        assert_eq!(policies[1].phases[0].over_dense, None);
     }
 
     #[test]

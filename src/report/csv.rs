@@ -41,6 +41,7 @@ pub(crate) fn write_layers(report: &Report, out: &mut dyn Write) -> io::Result<(
         "relative_output_error",
         "attention_mass_kept",
         "live_rows_share",
+        "clipped_values",
     ])?;
     for policy in &report.policies {
         for phase in &policy.phases {
@@ -55,6 +56,7 @@ pub(crate) fn write_layers(report: &Report, out: &mut dyn Write) -> io::Result<(
                     cell(quality.and_then(|q| q.relative_output_error)),
                     cell(quality.and_then(|q| q.attention_mass_kept)),
                     cell(quality.and_then(|q| q.live_rows_share)),
+                    quality.map_or_else(String::new, |q| q.clipped_values.to_string()),
                 ])?;
             }
         }

@@ -8,7 +8,9 @@
 //! machine is told not to count them. Bytes are exact: no padding to transactions, no scales.
 
 use tamis_arch::units::{Bits, Bytes};
-use tamis_workloads::{plan::Phase, trace::Shape};
+use tamis_workloads::{plan::Phase, table::Table, trace::Shape};
+
+use crate::simulation;
 
 /// Which traffic besides K and V counts; as the machine's sequencer has it.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +43,22 @@ impl Dense {
             }
         }
         dense
+    }
+
+    /// Dense attention of the steps of a table: all heads that any layer has, all tokens so far.
+    pub(crate) fn of_table(table: &Table) -> Self {
+        let rows = simulation::dense(table).rows;
+        let (count, keys) = rows
+            .iter()
+            .fold((0, 0), |(count, keys), row| (count + 1, keys + u64::from(row.length)));
+        let dim = u64::from(table.head_dim);
+        Self {
+            key_and_value_values: 2 * keys * dim,
+            query_values: count * dim,
+            output_values: count * dim,
+            appended_values: 2 * count * dim,
+            macs: 2 * keys * dim,
+        }
     }
 
     fn add_prefill(&mut self, shape: &Shape, layer: u32, prompt: u32) {

@@ -10,9 +10,14 @@ mod json;
 pub(crate) mod sample;
 mod table;
 
+pub(crate) mod baselines;
+pub(crate) mod bound;
 pub(crate) mod dense;
 pub(crate) mod energy;
 pub(crate) mod timeline;
+
+pub(crate) use build::report as of;
+pub(crate) use csv::write_layers;
 
 use std::{
     collections::BTreeMap,
@@ -24,7 +29,7 @@ use tamis_arch::{energy::Spread, units::SquareMillimetres};
 use tamis_sim::outcome::Block;
 use tamis_workloads::plan::Phase;
 
-use self::energy::Energy;
+use self::{baselines::Baseline, bound::Bound, energy::Energy};
 
 /// Number of the layout of this value; grows when a key changes its meaning or goes away.
 pub(crate) const SCHEMA: u32 = 1;
@@ -138,6 +143,10 @@ pub(crate) struct PhaseReport {
     pub(crate) phase: Phase,
     pub(crate) elapsed_cycles: u64,
     pub(crate) elapsed_seconds: f64,
+    /// `None` where dense did not run, and for dense itself.
+    pub(crate) over_dense: Option<OverDense>,
+    /// `None` where no row is as long as a line.
+    pub(crate) bound: Option<Bound>,
     pub(crate) layers: Vec<Layer>,
     pub(crate) dram: Dram,
     pub(crate) operations: Operations,
@@ -146,8 +155,16 @@ pub(crate) struct PhaseReport {
     pub(crate) queries: Queries,
     /// `None` for a table, which has no values.
     pub(crate) quality: Option<Quality>,
-    /// By the device's name.
+    /// By the device's name and what runs on it.
     pub(crate) baselines: BTreeMap<String, Baseline>,
+}
+
+/// What the policy gains over dense attention on the same machine.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub(crate) struct OverDense {
+    pub(crate) speedup: Option<f64>,
+    pub(crate) dram_reduction: Option<f64>,
+    pub(crate) energy_ratio: Option<f64>,
 }
 
 /// Time and quality of one layer.
@@ -168,6 +185,8 @@ pub(crate) struct Quality {
     pub(crate) attention_mass_kept: Option<f64>,
     /// Share of dense rows that were computed at all.
     pub(crate) live_rows_share: Option<f64>,
+    /// Values of decoded tokens beyond the scale of the prompt, which saturated.
+    pub(crate) clipped_values: u64,
 }
 
 /// Traffic of the memory.
@@ -219,29 +238,6 @@ pub(crate) struct Queries {
     pub(crate) computed: u64,
     pub(crate) refetched: u64,
     pub(crate) refetched_share: Option<f64>,
-}
-
-/// How a figure of a baseline device came about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Origin {
-    /// This workload was measured on the device.
-    Measured,
-    /// A model fitted to measurements of other workloads.
-    Model,
-    /// Fitted so that the paper's average comes out.
-    ByConstruction,
-}
-
-/// The same work on another device.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct Baseline {
-    pub(crate) origin: Origin,
-    pub(crate) latency_seconds: f64,
-    /// `None` where it was not measured.
-    pub(crate) energy_pj: Option<f64>,
-    pub(crate) speedup: Option<f64>,
-    pub(crate) energy_ratio: Option<f64>,
 }
 
 /// `above / below`, where there is something to divide by.

@@ -1,6 +1,6 @@
 //! A report of round numbers, made by hand, for the tests of the writers. Not a result of anything.
 
-use std::num::NonZeroU64;
+use std::{collections::BTreeMap, num::NonZeroU64};
 
 use serde_json::json;
 use tamis_arch::{
@@ -11,10 +11,12 @@ use tamis_sim::{
     outcome::{Block, BlockOutcome, LayerTime, Outcome, Traffic, Work},
     stats::{Activity, Doing, Interval},
 };
-use tamis_workloads::{plan::Phase, trace::Shape};
+use tamis_workloads::{plan::Phase, quality::LayerQuality, trace::Shape};
 
 use super::{
-    Baseline, Machine, Origin, PhaseReport, Policy, Quality, Report, SCHEMA, Technology, Workload,
+    Machine, PhaseReport, Policy, Report, SCHEMA, Technology, Workload,
+    baselines::{Baseline, Compared, Origin},
+    bound::Bound,
     build::{self, Ran, Rates},
     dense::{Counted, Dense},
     energy::{BlockEnergy, Energy},
@@ -71,6 +73,7 @@ pub(crate) fn prefill() -> Outcome {
         ],
         step_ends: Vec::new(),
         blocks: vec![block(Block::Fetcher, 400, 100, 1000), qk],
+        channels: Vec::new(),
         traffic: Traffic {
             query_read_bytes: Bytes(1000),
             key_msb_read_bytes: Bytes(4000),
@@ -100,6 +103,7 @@ pub(crate) fn decode() -> Outcome {
         ],
         step_ends: vec![Cycle(200), Cycle(400)],
         blocks: vec![block(Block::Fetcher, 300, 0, 400), block(Block::QkArray, 20, 0, 400)],
+        channels: Vec::new(),
         traffic: Traffic {
             query_read_bytes: Bytes(200),
             key_msb_read_bytes: Bytes(3000),
@@ -133,53 +137,74 @@ fn energy(outcome: &Outcome) -> Energy {
     }
 }
 
-fn phase(outcome: &Outcome, quality: Quality) -> PhaseReport {
-    let rates = rates();
-    let seconds = outcome.elapsed.at(rates.clock).0;
-    let mut report = build::phase(
-        Ran {
-            outcome,
-            dense: Dense::of(&shape(), outcome.phase),
-            quality: Some((quality, vec![quality; outcome.layers.len()])),
-            energy: Some(energy(outcome)),
-            row_hit_rate: Some(0.75),
-        },
-        &rates,
-    );
-    let baseline = |origin, slower: f64, energy_pj: Option<f64>| Baseline {
-        origin,
-        latency_seconds: slower * seconds,
-        energy_pj,
-        speedup: Some(slower),
-        energy_ratio: energy_pj.map(|energy_pj| energy_pj / 2e6),
+/// Two layers of the same quality, 100 rows each.
+fn quality(phase: Phase, error: f64, mass: f64) -> Vec<LayerQuality> {
+    let layer = |layer| LayerQuality {
+        phase,
+        layer,
+        dense_rows: 100,
+        live_rows: 100,
+        refetched_rows: 0,
+        clipped_values: 0,
+        error_squares: error * error,
+        dense_squares: 1.0,
+        kept_mass: 100.0 * mass,
     };
-    report.baselines = [
-        ("some GPU".to_owned(), baseline(Origin::Measured, 50.0, Some(1e9))),
-        ("some CPU".to_owned(), baseline(Origin::Model, 1234.0, None)),
-        ("the paper's GPU".to_owned(), baseline(Origin::ByConstruction, 162.0, Some(2.4e9))),
-    ]
-    .into();
-    report
+    vec![layer(0), layer(1)]
 }
 
-fn policy(name: &str, quality: Quality) -> Policy {
+fn phase(outcome: &Outcome, error: f64, mass: f64) -> PhaseReport {
+    let rates = rates();
+    let seconds = outcome.elapsed.at(rates.clock).0;
+    let baseline = |origin, slower: f64, energy_pj: Option<f64>| Baseline {
+        latency_seconds: slower * seconds,
+        latency_origin: origin,
+        speedup: Some(slower),
+        energy: None,
+        dynamic_energy: energy_pj.map(|energy_pj| Compared {
+            energy_pj: Picojoules(energy_pj),
+            origin,
+            ratio: Some(energy_pj / 2e6),
+        }),
+        note: "made up".to_owned(),
+    };
+    let baselines = [
+        ("some GPU, code".to_owned(), baseline(Origin::Measured, 50.0, Some(1e9))),
+        ("some CPU, code".to_owned(), baseline(Origin::Model, 1234.0, None)),
+        ("the paper's GPU".to_owned(), baseline(Origin::ByConstruction, 162.0, Some(2.4e9))),
+    ];
+    let bound = Bound {
+        bound_cycles: outcome.elapsed.0 as f64 / 2.0,
+        reached_share: Some(0.5),
+        limited_by: vec!["qk_array".to_owned()],
+    };
+    let ran = Ran {
+        outcome,
+        dense: Dense::of(&shape(), outcome.phase),
+        quality: Some(quality(outcome.phase, error, mass)),
+        energy: Some(energy(outcome)),
+        row_hit_rate: Some(0.75),
+        bound: Some(bound),
+        baselines: baselines.into(),
+    };
+    build::phase(ran, &rates)
+}
+
+fn policy(name: &str, error: f64, mass: f64) -> Policy {
     let (prefill, decode) = (prefill(), decode());
     Policy {
         name: name.to_owned(),
         digest: "00ff".to_owned(),
         knobs: json!({"knob": 1}),
-        phases: vec![phase(&prefill, quality), phase(&decode, quality)],
+        phases: vec![phase(&prefill, error, mass), phase(&decode, error, mass)],
         generation: build::generation(&[&prefill, &decode], rates().clock),
     }
 }
 
 /// Two policies in two phases, on a machine of round numbers.
 pub(crate) fn report() -> Report {
-    let quality = |relative_output_error, attention_mass_kept| Quality {
-        relative_output_error: Some(relative_output_error),
-        attention_mass_kept: Some(attention_mass_kept),
-        live_rows_share: Some(1.0),
-    };
+    let mut policies = vec![policy("cascade", 0.031, 0.94), policy("dense", 0.000_4, 1.0)];
+    build::put_beside_dense(&mut policies);
     Report {
         schema: SCHEMA,
         version: "0.0.0",
@@ -208,10 +233,7 @@ pub(crate) fn report() -> Report {
             seq_len: 50,
             prompt_len: Some(48),
         },
-        policies: vec![
-            policy("cascade", quality(0.031, 0.94)),
-            policy("dense", quality(0.000_4, 1.0)),
-        ],
+        policies,
     }
 }
 
@@ -232,6 +254,8 @@ pub(crate) fn nothing() -> PhaseReport {
         quality: None,
         energy: None,
         row_hit_rate: None,
+        bound: None,
+        baselines: BTreeMap::new(),
     };
     build::phase(ran, &rates())
 }

@@ -2,16 +2,19 @@
 
 use std::io::{self, Write};
 
-use tamis_arch::units::Picojoules;
+use tamis_arch::{energy::Part, units::Picojoules};
 use tamis_sim::outcome::Block;
 
 use super::{
-    Baseline, BlockActivity, Origin, PhaseReport, Policy, Report, Workload, energy::Energy, key,
+    BlockActivity, PhaseReport, Policy, Report, Workload,
+    baselines::{Baseline, Compared, Origin},
+    energy::Energy,
+    key,
 };
 use crate::{
     grid::Grid,
     text::{
-        self, UNDEFINED, bytes, bytes_per_second, grouped, joules, or_dash, percent, range,
+        self, UNDEFINED, bytes, bytes_per_second, grouped, joules, or_dash, parts, percent, range,
         seconds, small, times, watts,
     },
 };
@@ -84,6 +87,10 @@ type Text = fn(&PhaseReport) -> String;
 const COSTS: &[(&str, Text)] = &[
     ("cycles", |phase| grouped(phase.elapsed_cycles)),
     ("time", |phase| seconds(phase.elapsed_seconds)),
+    ("  dense here takes", |phase| or_dash(phase.over_dense.and_then(|o| o.speedup), times)),
+    ("  bound of the graph", |phase| {
+        or_dash(phase.bound.as_ref().and_then(|bound| bound.reached_share), percent)
+    }),
     ("slowest layer", slowest_layer),
     ("", |_| String::new()),
     ("DRAM traffic", |phase| bytes(phase.dram.total_bytes)),
@@ -108,12 +115,9 @@ const COSTS: &[(&str, Text)] = &[
     ("", |_| String::new()),
     ("energy", |phase| energy(phase, |energy| energy.total.typical)),
     ("  range of its sources", energy_range),
-    ("  logic, dynamic", |phase| energy(phase, |energy| energy.logic.dynamic.typical)),
-    ("  SRAM, dynamic", |phase| energy(phase, |energy| energy.sram.dynamic.typical)),
-    ("  DRAM, dynamic", |phase| energy(phase, |energy| energy.dram.dynamic.typical)),
-    ("  logic, static", |phase| energy(phase, |energy| energy.logic.background.typical)),
-    ("  SRAM, static", |phase| energy(phase, |energy| energy.sram.background.typical)),
-    ("  DRAM, static", |phase| energy(phase, |energy| energy.dram.background.typical)),
+    ("  logic, dynamic + static", |phase| split(phase, |energy| energy.logic)),
+    ("  SRAM, dynamic + static", |phase| split(phase, |energy| energy.sram)),
+    ("  DRAM, dynamic + static", |phase| split(phase, |energy| energy.dram)),
     ("average power", |phase| {
         let power = phase.energy.as_ref().and_then(|energy| energy.average_power);
         or_dash(power.map(|power| power.typical.0), watts)
@@ -159,6 +163,13 @@ fn energy(phase: &PhaseReport, part: fn(&Energy) -> Picojoules) -> String {
 
 fn teraflops(value: f64) -> String {
     format!("{}FLOP/s", text::count(value * 1e12))
+}
+
+fn split(phase: &PhaseReport, part: fn(&Energy) -> Part) -> String {
+    phase.energy.as_ref().map(part).map_or_else(
+        || UNDEFINED.to_owned(),
+        |part| parts(part.dynamic.typical.0, part.background.typical.0, joules),
+    )
 }
 
 fn energy_range(phase: &PhaseReport) -> String {
@@ -214,35 +225,34 @@ fn activity(spent: &BlockActivity) -> String {
     format!("{:>3} /{:>4} /{:>4}", share(busy_cycles), share(starved_cycles), share(blocked_cycles))
 }
 
+/// One line a device: how many times longer it takes, and how many times more energy.
 fn write_baselines(policy: &Policy, out: &mut dyn Write) -> io::Result<()> {
-    let mut rows: Vec<(Origin, &String)> = policy
-        .phases
-        .iter()
-        .flat_map(|phase| phase.baselines.iter().map(|(device, figure)| (figure.origin, device)))
-        .collect();
-    rows.sort();
-    rows.dedup();
-    if rows.is_empty() {
-        return Ok(());
+    for phase in policy.phases.iter().filter(|phase| !phase.baselines.is_empty()) {
+        let mut devices: Vec<(&String, &Baseline)> = phase.baselines.iter().collect();
+        devices.sort_by_key(|(name, device)| (device.latency_origin, *name));
+        let mut grid = Grid::new(0);
+        let title = format!("{}, {}, against", policy.name, key(phase.phase));
+        let heads = ["speed-up", "energy above idle"];
+        grid.row(&title, heads.map(str::to_owned).into_iter());
+        for (name, device) in devices {
+            let speedup = times_by(device.speedup, device.latency_origin);
+            let energy = |compared: Option<Compared>| {
+                compared.map_or_else(
+                    || UNDEFINED.to_owned(),
+                    |compared| times_by(compared.ratio, compared.origin),
+                )
+            };
+            let cells = [speedup, energy(device.dynamic_energy)];
+            grid.row(&format!("  {name}"), cells.into_iter());
+        }
+        writeln!(out)?;
+        grid.write(out)?;
     }
-    let mut grid = Grid::new(42);
-    grid.row("", policy.phases.iter().map(|phase| key(phase.phase)));
-    for (origin, device) in rows {
-        let title = format!("  {device} ({})", key(origin).replace('-', " "));
-        grid.row(&title, policy.phases.iter().map(|phase| against(phase, device, origin)));
-    }
-    writeln!(out, "\n{}: speed-up and energy ratio", policy.name)?;
-    grid.write(out)
+    Ok(())
 }
 
-fn against(phase: &PhaseReport, device: &str, origin: Origin) -> String {
-    let figure = phase.baselines.get(device).filter(|figure| figure.origin == origin);
-    figure.map_or_else(
-        || UNDEFINED.to_owned(),
-        |Baseline { speedup, energy_ratio, .. }| {
-            format!("{}  {:>8}", or_dash(*speedup, times), or_dash(*energy_ratio, times))
-        },
-    )
+fn times_by(ratio: Option<f64>, origin: Origin) -> String {
+    format!("{} {}", or_dash(ratio, times), origin.words())
 }
 
 #[cfg(test)]

@@ -1,54 +1,15 @@
 //! Inputs that are not what they should be: each ends with code 4, the file, the place and the rule.
 //! Every case starts from a trace that is valid, and breaks one thing.
 
-use std::{collections::BTreeMap, fs, path::PathBuf};
+use std::{fs, path::PathBuf};
 
-use serde_json::{Value, json};
+use serde_json::json;
 use tempfile::TempDir;
 
-use crate::vocabulary::{Ran, tamis};
-
-/// A trace that is valid: 1 layer, 2 heads on 1 K/V head of 16, 3 tokens, all values 0.
-#[derive(Clone)]
-struct Trace {
-    header: BTreeMap<String, Value>,
-    data: Vec<u8>,
-}
-
-impl Trace {
-    fn valid() -> Self {
-        let tensor = |shape: [usize; 3], start: usize| {
-            let end = start + 2 * shape.iter().product::<usize>();
-            json!({"dtype": "F16", "shape": shape, "data_offsets": [start, end]})
-        };
-        let metadata = json!({
-            "format": "attention-trace", "version": "1", "model": "test", "task": "test",
-            "causal": "true", "num_layers": "1", "num_heads": "2", "num_kv_heads": "1",
-            "head_dim": "16", "seq_len": "3", "scale": "0.25", "source_text": "none",
-        });
-        let header = [
-            ("__metadata__", metadata),
-            ("layer.0.q", tensor([2, 3, 16], 0)),
-            ("layer.0.k", tensor([1, 3, 16], 192)),
-            ("layer.0.v", tensor([1, 3, 16], 288)),
-        ];
-        let header = header.map(|(name, value)| (name.to_owned(), value)).into();
-        Self { header, data: vec![0; 384] }
-    }
-
-    fn with_metadata(mut self, key: &str, value: &str) -> Self {
-        self.header.get_mut("__metadata__").expect("it has metadata")[key] = json!(value);
-        self
-    }
-
-    fn bytes(&self) -> Vec<u8> {
-        let header = serde_json::to_vec(&self.header).expect("it is JSON");
-        let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
-        bytes.extend(header);
-        bytes.extend(&self.data);
-        bytes
-    }
-}
+use crate::{
+    files::{Sizes, Trace, path_of},
+    vocabulary::{Ran, tamis},
+};
 
 struct File {
     _folder: TempDir,
@@ -145,4 +106,64 @@ fn a_version_that_is_not_known() {
 fn a_key_that_is_not_known() {
     let trace = Trace::valid().with_metadata("colour", "blue");
     refused(&trace.bytes(), &["metadata `colour`"]);
+}
+
+/// A run of the file is refused with the texts.
+#[track_caller]
+fn run_refused(trace: &Trace, more: &[&str], texts: &[&str]) {
+    let file = File::holding(&trace.bytes());
+    let path = path_of(&file.path);
+    let words: Vec<&str> = ["run", &path].iter().chain(more).copied().collect();
+    tamis(&words).fails(4, texts);
+}
+
+#[test]
+fn a_value_that_is_not_a_number_ends_a_run() {
+    let mut trace = Trace::decoder();
+    trace.data[4..6].copy_from_slice(&0x7c00_u16.to_le_bytes());
+    run_refused(&trace, &[], &["tensor `layer.0.q`", "finite"]);
+}
+
+#[test]
+fn a_head_dim_that_the_machine_does_not_support() {
+    let trace =
+        |head_dim| Trace::of(&Sizes { layers: 1, heads: 1, kv_heads: 1, head_dim, seq_len: 4 });
+    run_refused(&trace(48), &[], &["head_dim", "48"]);
+    run_refused(&trace(8), &[], &["head_dim", "8"]);
+    let texts = ["head_dim", "128", "multipliers"];
+    run_refused(&trace(128), &["--arch", "spatten-eighth"], &texts);
+}
+
+#[test]
+fn a_task_that_does_not_fit_half_a_buffer() {
+    let sizes = Sizes { layers: 1, heads: 1, kv_heads: 1, head_dim: 256, seq_len: 300 };
+    run_refused(&Trace::of(&sizes), &["--policy", "dense"], &["key_buffer", "300", "half"]);
+}
+
+#[test]
+fn a_policy_that_is_not_there() {
+    run_refused(&Trace::decoder(), &["--policy", "sieve"], &["`sieve`", "`cascade`", "`dense`"]);
+    run_refused(&Trace::decoder(), &["--policy", "no-such.toml"], &["no-such.toml"]);
+}
+
+/// A policy file with these lines is refused with the texts.
+#[track_caller]
+fn policy_refused(lines: &str, texts: &[&str]) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let policy = folder.path().join("policy.toml");
+    fs::write(&policy, format!("extends = \"cascade\"\n{lines}\n")).expect("writable");
+    run_refused(&Trace::decoder(), &["--policy", &path_of(&policy)], texts);
+}
+
+#[test]
+fn a_schedule_that_keeps_no_tokens_or_more_than_there_are() {
+    policy_refused("tokens_keep = 0.0", &["policy.toml:2:15", "`tokens_keep`"]);
+    policy_refused("tokens_keep = [1.0, 0.01]", &["policy.toml:2", "`tokens_keep`", "token"]);
+    policy_refused("tokens_keep = [1.0, 1.5]", &["policy.toml:2", "`tokens_keep`"]);
+    policy_refused("tokens_keep = [1.0, 0.5, 0.5]", &["policy.toml:2", "`tokens_keep`", "layers"]);
+}
+
+#[test]
+fn a_policy_with_an_unknown_key() {
+    policy_refused("token_keep = 0.5", &["policy.toml:2:1", "token_keep"]);
 }

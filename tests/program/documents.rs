@@ -67,6 +67,26 @@ fn the_readme_lists_the_folders_that_are_there() {
 }
 
 #[test]
+fn every_page_of_the_book_is_in_its_summary() {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+    let summary = document("docs/SUMMARY.md");
+    let linked: Vec<&str> =
+        summary.split("](").skip(1).filter_map(|rest| rest.split(')').next()).collect();
+    for page in &linked {
+        assert!(docs.join(page).is_file(), "docs/SUMMARY.md links `{page}`, which is not there");
+    }
+    for folder in ["guide", "reference", "decisions"] {
+        let Ok(pages) = fs::read_dir(docs.join(folder)) else { continue };
+        for page in pages {
+            let page = page.expect("readable").file_name().into_string().expect("UTF-8");
+            let page = format!("{folder}/{page}");
+            let is_page = page.ends_with(".md");
+            assert!(!is_page || linked.contains(&page.as_str()), "docs/SUMMARY.md lacks `{page}`");
+        }
+    }
+}
+
+#[test]
 fn the_readme_gives_the_two_commands() {
     let text = document("README.md");
     assert!(text.contains("cargo run --release -- run "));

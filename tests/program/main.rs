@@ -4,5 +4,8 @@ mod arch;
 mod bad_input;
 mod documents;
 mod exit_codes;
+mod files;
+mod rtl;
+mod run;
 mod trace;
 mod vocabulary;

@@ -29,21 +29,11 @@ fn info_as_json_has_the_shape_and_the_digest() {
 fn info_adds_up_a_workload_table() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("two.csv");
-    std::fs::write(&path, TABLE).expect("writable");
+    std::fs::write(&path, crate::files::TABLE).expect("writable");
     let path = path.to_str().expect("a plain path");
     let text = tamis(&["trace", "info", path]).succeeds().stdout();
-    assert!(text.contains("keys fetched    30 (75.0 %)"), "{text}");
+    assert!(text.contains("keys fetched    20 (50.0 %)"), "{text}");
     let json = tamis(&["trace", "info", path, "--format", "json"]).succeeds().stdout();
     let info: Value = serde_json::from_str(&json).expect("valid JSON");
-    assert_eq!(info["totals"]["values"], 12);
+    assert_eq!(info["totals"]["values"], 8);
 }
-
-/// Two heads of one layer and step: 20 tokens, 10 and 20 keys, 4 and 8 values.
-const TABLE: &str = "\
-iteration_id,layer_id,head_id,embedding_length_D,sentence_length_L,key_fetch_num,quant_key_bit,\
-quant_query_bit,auto_requant_thres,if_requant,auto_requant_incre,value_fetch_num,quant_value_bit,\
-if_accumulate_importance,if_rescale_previous_importance,if_topk,topk
-0,0,0,64.0,20,10,6,16,0.05,False,4,4,6,True,False,False,-1
-0,0,1,64.0,20,20,6,16,0.05,True,4,8,6,True,False,False,-1
-made-by-hand,,,,,,,,,,,,,,,,
-";

@@ -11,7 +11,12 @@ pub(crate) fn tamis(words: &[&str]) -> Ran {
 
 pub(crate) fn tamis_in(folder: &std::path::Path, words: &[&str]) -> Ran {
     let mut command = Command::cargo_bin("tamis").expect("cargo built the program");
-    let output = command.current_dir(folder).args(words).output().expect("the program starts");
+    let output = command
+        .current_dir(folder)
+        .env("RUST_BACKTRACE", "0")
+        .args(words)
+        .output()
+        .expect("the program starts");
     Ran { words: words.join(" "), output }
 }
 

@@ -1,0 +1,194 @@
+//! `tamis run`.
+
+use std::{fs, path::Path};
+
+use serde_json::Value;
+
+use crate::{
+    files::{Trace, path_of},
+    vocabulary::{tamis, tamis_in},
+};
+
+const ENCODER: &str = "minilm-l6_alice_s40";
+
+/// A decoder of two layers in a file: 6 tokens of prompt, 3 decoded.
+fn decoder(folder: &Path) -> String {
+    let path = folder.join("decoder.safetensors");
+    fs::write(&path, Trace::decoder().bytes()).expect("writable");
+    path_of(&path)
+}
+
+fn json_of(words: &[&str]) -> Value {
+    let words: Vec<&str> = words.iter().copied().chain(["--format", "json"]).collect();
+    serde_json::from_str(&tamis(&words).succeeds().stdout()).expect("valid JSON")
+}
+
+#[test]
+fn the_report_has_the_policy_and_dense_beside_it_in_both_phases() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let report = json_of(&["run", &decoder(folder.path())]);
+    assert_eq!(report["schema"], 1);
+    assert_eq!(report["machine"]["name"], "spatten");
+    let policies = report["policies"].as_array().expect("a list");
+    let names: Vec<&Value> = policies.iter().map(|policy| &policy["name"]).collect();
+    assert_eq!(names, ["cascade", "dense"]);
+    for policy in policies {
+        let phases: Vec<&Value> = policy["phases"].as_array().expect("a list").iter().collect();
+        let names: Vec<&Value> = phases.iter().map(|phase| &phase["phase"]).collect();
+        assert_eq!(names, ["prefill", "decode"]);
+        for phase in phases {
+            assert_phase(phase);
+        }
+        assert_eq!(policy["generation"]["steps"], 3);
+        assert!(policy["knobs"].as_object().is_some_and(|knobs| !knobs.is_empty()));
+    }
+}
+
+/// Every part of the report is there, and the parts add up.
+fn assert_phase(phase: &Value) {
+    let number = |value: &Value| value.as_u64().unwrap_or_else(|| panic!("{value} in {phase}"));
+    let elapsed = number(&phase["elapsed_cycles"]);
+    assert!(elapsed > 0);
+    let layers = phase["layers"].as_array().expect("a list");
+    assert_eq!(layers.len(), 2);
+    for (block, spent) in phase["blocks"].as_object().expect("by block") {
+        let cycles = ["busy_cycles", "starved_cycles", "blocked_cycles"];
+        let sum: u64 = cycles.iter().map(|key| number(&spent[key])).sum();
+        assert_eq!(sum, elapsed, "{block}");
+    }
+    let dram = &phase["dram"];
+    let streams = [
+        "query_read_bytes",
+        "key_msb_read_bytes",
+        "key_lsb_read_bytes",
+        "value_read_bytes",
+        "output_written_bytes",
+        "key_value_written_bytes",
+    ];
+    let sum: u64 = streams.iter().map(|stream| number(&dram[stream])).sum();
+    assert_eq!(sum, number(&dram["total_bytes"]));
+    assert!(phase["energy"]["total_pj"]["typical"].as_f64().is_some_and(|energy| energy > 0.0));
+    let baselines = phase["baselines"].as_object().expect("by device");
+    assert!(baselines.values().any(|device| device["latency_origin"] == "by-construction"));
+    assert!(baselines.keys().any(|device| device.contains("H200")));
+}
+
+#[test]
+fn an_encoder_has_prefill_alone() {
+    let report = json_of(&["run", ENCODER, "--policy", "dense"]);
+    assert_eq!(report["policies"].as_array().map(Vec::len), Some(1));
+    let policy = &report["policies"][0];
+    assert_eq!(policy["phases"].as_array().map(Vec::len), Some(1));
+    assert_eq!(policy["generation"], Value::Null);
+    tamis(&["run", ENCODER, "--phase", "decode"])
+        .fails(4, &[ENCODER, "--phase decode needs a trace with `prompt_len`"]);
+}
+
+#[test]
+fn the_same_run_prints_the_same_bytes_whatever_the_threads_and_the_skipping() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let trace = decoder(folder.path());
+    let words = ["run", &trace, "--format", "json"];
+    let first = tamis(&words).succeeds().stdout();
+    for more in [&[][..], &["--threads", "1"], &["--threads", "3"], &["--no-skip"]] {
+        let words: Vec<&str> = words.iter().chain(more).copied().collect();
+        assert!(tamis(&words).succeeds().stdout() == first, "{more:?} changed the report");
+    }
+}
+
+#[test]
+fn the_report_does_not_depend_on_where_the_trace_lies() {
+    let [here, there] = [(); 2].map(|()| tempfile::tempdir().expect("a folder"));
+    let [one, other] = [&here, &there].map(|folder| {
+        tamis(&["run", &decoder(folder.path()), "--format", "json"]).succeeds().stdout()
+    });
+    assert!(one == other);
+}
+
+#[test]
+fn the_output_folder_holds_the_report_and_nothing_else() {
+    let folder = tempfile::tempdir().expect("a folder");
+    decoder(folder.path());
+    let words = ["run", "decoder.safetensors", "--format", "json", "-o", "results"];
+    let printed = tamis_in(folder.path(), &words).succeeds().stdout();
+    let results = folder.path().join("results");
+    let mut names: Vec<_> = fs::read_dir(&results)
+        .expect("it was made")
+        .map(|entry| entry.expect("readable").file_name())
+        .collect();
+    names.sort();
+    assert_eq!(names, ["layers.csv", "summary.json"]);
+    assert!(fs::read_to_string(results.join("summary.json")).expect("text") == printed);
+    let layers = fs::read_to_string(results.join("layers.csv")).expect("text");
+    assert_eq!(layers.lines().count(), 1 + 2 * 2 * 2, "policies, phases, layers:\n{layers}");
+}
+
+#[test]
+fn the_timeline_has_a_track_for_each_block_and_phases_side_by_side() {
+    let folder = tempfile::tempdir().expect("a folder");
+    decoder(folder.path());
+    let words = ["run", "decoder.safetensors", "--timeline", "timeline.json"];
+    tamis_in(folder.path(), &words).succeeds();
+    let text = fs::read(folder.path().join("timeline.json")).expect("it was written");
+    let timeline: Value = serde_json::from_slice(&text).expect("valid JSON");
+    let events = timeline["traceEvents"].as_array().expect("a list");
+    let count = |name: &str| events.iter().filter(|event| event["name"] == name).count();
+    assert_eq!(count("process_name"), 2);
+    assert_eq!(count("thread_name"), 2 * 16);
+    assert!(count("busy") > 32, "{} busy slices", count("busy"));
+}
+
+#[test]
+fn a_timeline_does_not_change_the_report() {
+    let folder = tempfile::tempdir().expect("a folder");
+    decoder(folder.path());
+    let words = ["run", "decoder.safetensors", "--format", "csv"];
+    let plain = tamis_in(folder.path(), &words).succeeds().stdout();
+    let words: Vec<&str> = words.into_iter().chain(["--timeline", "timeline.json"]).collect();
+    assert!(tamis_in(folder.path(), &words).succeeds().stdout() == plain);
+}
+
+#[test]
+fn the_cycle_limit_is_three() {
+    tamis(&["run", ENCODER, "--limit", "100"]).fails(3, &["limit of 100 cycles"]);
+}
+
+#[test]
+fn outputs_that_cannot_be_written_are_seven_before_the_first_cycle() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("file"), "").expect("writable");
+    // The limit would end the run with 3 if it started.
+    let words = ["run", ENCODER, "--limit", "1"];
+    for more in [["-o", "file/results"], ["-o", "file"], ["--timeline", "no/such/timeline.json"]] {
+        let words: Vec<&str> = words.iter().chain(&more).copied().collect();
+        let text = format!("cannot write `{}", more[1]);
+        tamis_in(folder.path(), &words).fails(7, &[&text]);
+    }
+}
+
+#[test]
+fn a_run_that_fails_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let words = ["run", ENCODER, "--limit", "100", "-o", "results", "--timeline", "timeline.json"];
+    tamis_in(folder.path(), &words).fails(3, &[]);
+    assert_eq!(fs::read_dir(folder.path()).expect("readable").count(), 0);
+}
+
+#[test]
+fn a_table_is_replayed_beside_all_its_keys_and_values() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("two.csv");
+    fs::write(&path, crate::files::TABLE).expect("writable");
+    let path = path_of(&path);
+    let report = json_of(&["run", &path]);
+    let names: Vec<&Value> =
+        report["policies"].as_array().expect("a list").iter().map(|p| &p["name"]).collect();
+    assert_eq!(names, ["table", "dense"]);
+    let read =
+        |policy: usize| report["policies"][policy]["phases"][0]["dram"]["total_bytes"].as_u64();
+    assert!(read(0) < read(1), "{:?} {:?}", read(0), read(1));
+    assert_eq!(report["policies"][0]["phases"][0]["quality"], Value::Null);
+
+    tamis(&["run", &path, "--policy", "dense"]).fails(4, &["no policy applies"]);
+    tamis(&["run", &path, "--phase", "prefill"]).fails(4, &["decode steps only"]);
+}
