@@ -133,6 +133,7 @@ impl Machine {
         let key_spec = KeyBufferSpec {
             buffer: &arch.key_buffer,
             line: sizes.line,
+            lines: sizes.key_lines,
             query_traffic: arch.sequencer.query_traffic,
             rows: arch.refetch.rows,
             row_lines: arch.refetch.buffer_lines,

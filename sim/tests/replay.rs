@@ -1,7 +1,11 @@
 //! Real traces on the machine: every policy and phase ends, and adds up.
 
 use tamis_arch::Accelerator;
-use tamis_sim::{Dimensions, Options, outcome::{Block, Outcome}, run};
+use tamis_sim::{
+    Dimensions, Options,
+    outcome::{Block, Outcome},
+    run,
+};
 use tamis_workloads::{
     plan::{Phase, Task},
     planner::{Phases, Planner},
@@ -19,7 +23,13 @@ fn plan(arch: &Accelerator, trace: &TraceFile, policy: &str) -> Vec<Task> {
         .collect()
 }
 
-fn play(arch: &Accelerator, trace: &TraceFile, phase: Phase, tasks: &[Task], options: &Options) -> Outcome {
+fn play(
+    arch: &Accelerator,
+    trace: &TraceFile,
+    phase: Phase,
+    tasks: &[Task],
+    options: &Options,
+) -> Outcome {
     let shape = trace.shape();
     let dimensions = Dimensions {
         layers: shape.layers,
@@ -45,7 +55,12 @@ fn skipping_and_order_change_nothing() {
             for phase in [Phase::Prefill, Phase::Decode] {
                 let t = std::time::Instant::now();
                 let outcome = play(&arch, &trace, phase, &tasks, &Options::default());
-                println!("{name} {policy} {phase:?} {:?} {:?} {:?}", outcome.elapsed, t.elapsed(), outcome.work);
+                println!(
+                    "{name} {policy} {phase:?} {:?} {:?} {:?}",
+                    outcome.elapsed,
+                    t.elapsed(),
+                    outcome.work
+                );
                 let mut order = Block::ALL;
                 order.reverse();
                 let slow = Options { skip: false, order, ..Options::default() };

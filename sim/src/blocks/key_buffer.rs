@@ -32,6 +32,8 @@ pub struct KeyBufferSpec<'a> {
     pub buffer: &'a blocks::KvBuffer,
     /// Bits of a line.
     pub line: Bits,
+    /// Lines that it holds.
+    pub lines: u32,
     /// Whether queries come from DRAM.
     pub query_traffic: bool,
     /// Rows that may be under way.
@@ -47,6 +49,7 @@ pub struct KeyBuffer {
     read: BufferRead,
     poll_period: Cycles,
     capacity: Bytes,
+    capacity_lines: u32,
     line: Bits,
     query_traffic: bool,
     softmax_lanes: u32,
@@ -101,6 +104,7 @@ impl KeyBuffer {
             read: spec.buffer.read,
             poll_period: spec.buffer.poll_period,
             capacity: spec.buffer.capacity,
+            capacity_lines: spec.lines,
             line: spec.line,
             query_traffic: spec.query_traffic,
             softmax_lanes: spec.softmax_lanes,
@@ -193,14 +197,23 @@ impl KeyBuffer {
         }
         let Some(&pass) = ports.passes.peek(clock) else { return };
         let lines = self.lines(pass, ports.table);
-        if pass.rows <= self.rows_free && lines <= self.row_lines_free {
+        let batch = ports.table.row(pass.first).batch;
+        self.held(ports.table, batch);
+        if pass.rows <= self.rows_free && lines <= self.row_lines_free && self.keys_can_come(batch)
+        {
             ports.passes.pop(clock);
             self.rows_free -= pass.rows;
             self.row_lines_free -= lines;
-            let run = Run::new(pass, ports.table);
-            self.held(ports.table, run.batch);
-            self.run = Some(run);
+            self.run = Some(Run::new(pass, ports.table));
         }
+    }
+
+    /// Whether a batch's keys fit beside those of the batches before it, so that its pass, once
+    /// started, never waits for one of them: that one may itself wait for a second pass.
+    fn keys_can_come(&self, batch: BatchId) -> bool {
+        let lines: u32 =
+            self.batches.iter().filter(|held| held.batch <= batch).map(|held| held.lines).sum();
+        lines <= self.capacity_lines
     }
 
     /// Lines of probabilities that the rows of a pass fill.

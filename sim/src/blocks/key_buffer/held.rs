@@ -8,6 +8,8 @@ use crate::{
 /// Transactions still to come, by block of keys and by query.
 pub(super) struct Held {
     pub(super) batch: BatchId,
+    /// Lines that it keeps until it is decided, or one block where keys stream through.
+    pub(super) lines: u32,
     msb: Vec<u32>,
     lsb: Vec<u32>,
     queries: Vec<u32>,
@@ -18,6 +20,7 @@ impl Held {
         let query = if query_traffic { transactions(&batch.query_units) } else { 0 };
         Self {
             batch: batch.id,
+            lines: batch.heads * if batch.resident { batch.blocks() } else { 1 },
             msb: by_block(batch, transactions(&batch.msb_units)),
             lsb: by_block(batch, transactions(&batch.lsb_units)),
             queries: vec![query; batch.queries.len()],
