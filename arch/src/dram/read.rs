@@ -18,6 +18,9 @@ const OWN_KEYS: &[&str] = &["name", "description"];
 /// Longest span of a standard: a refresh interval is a few thousand clocks.
 const SPAN: Rule = Rule::between(0, 1_000_000);
 
+/// Longest distance between two commands, in clocks: the longest refresh has a few thousand.
+const LONGEST: u32 = 65_536;
+
 /// There is no standard of this name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("none is called `{name}`{hint}; there are {known}, and a file ends in .toml")]
@@ -249,5 +252,8 @@ fn evaluate(sum: &str, spans: &Spans) -> Result<u32, String> {
     if sign.is_some() {
         return Err("must be a sum of spans and numbers, such as `CL + BL - CWL`".into());
     }
-    u32::try_from(total).map_err(|_| format!("comes to {total} clocks: a distance is not negative"))
+    u32::try_from(total)
+        .ok()
+        .filter(|clocks| *clocks <= LONGEST)
+        .ok_or_else(|| format!("comes to {total} clocks: it must be 0 to {LONGEST}"))
 }

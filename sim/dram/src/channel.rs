@@ -194,6 +194,7 @@ impl Channel {
     }
 
     fn step(&mut self, now: u64) {
+        self.timing.come_to(now);
         if now == self.refresher.next() {
             self.refresher.raise(&mut self.buses);
             self.buses.iter_mut().for_each(|bus| bus.look_at_rows(now));

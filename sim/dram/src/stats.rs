@@ -196,3 +196,46 @@ impl Stats {
         (all > 0).then(|| self.rows.hits as f64 / all as f64)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_span_falls_into_the_step_that_ends_at_or_just_above_it() {
+        for ticks in (0..5_000).chain([1 << 20, (1 << 40) - 1, 1 << 40]) {
+            let end = upper_end(bucket(ticks));
+            assert!(end >= ticks && end - ticks <= ticks / 16, "{ticks} is counted as {end}");
+            assert_eq!(bucket(end), bucket(ticks));
+            assert_eq!(bucket(end + 1), bucket(ticks) + 1);
+        }
+    }
+
+    #[test]
+    fn percentiles_come_from_the_sorted_spans() {
+        let mut latencies = Latencies::default();
+        (1..=10).for_each(|ticks| latencies.add(Ticks(ticks)));
+        assert_eq!(latencies.percentile(50), Some(Ticks(5)));
+        assert_eq!(latencies.percentile(51), Some(Ticks(6)));
+        assert_eq!(latencies.percentile(100), Some(Ticks(10)));
+        assert_eq!(latencies.mean(), Some(5.5));
+    }
+
+    #[test]
+    fn nothing_has_no_mean_and_no_percentile() {
+        let nothing = Latencies::default();
+        assert_eq!((nothing.mean(), nothing.percentile(50), nothing.max()), (None, None, None));
+    }
+
+    #[test]
+    fn merged_histograms_count_both() {
+        let of = |spans: &[u64]| {
+            let mut latencies = Latencies::default();
+            spans.iter().for_each(|ticks| latencies.add(Ticks(*ticks)));
+            latencies
+        };
+        let (mut one, other, both) = (of(&[3, 900]), of(&[70]), of(&[3, 70, 900]));
+        one += &other;
+        assert_eq!(one, both);
+    }
+}

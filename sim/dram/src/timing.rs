@@ -19,6 +19,7 @@ pub(crate) const MOST_BANKS: usize = 64;
 type Stamp = i32;
 
 const CAUSE_BITS: u32 = 8;
+const CAUSE: Stamp = (1 << CAUSE_BITS) - 1;
 
 /// Ticks after which the epoch moves on. Stamps reach less than that into the future.
 const EPOCH: u64 = 1 << 21;
@@ -30,7 +31,8 @@ struct Rule {
     to: Command,
     /// Banks that it reaches. Of a command to a whole pseudo-channel only the first bank is kept.
     banks: usize,
-    /// Ticks, and the cause in the low bits.
+    ticks: u64,
+    /// The ticks, and the cause in the low bits.
     span: Stamp,
     /// Which ring of past commands it runs from, for a window above 1.
     ring: Option<usize>,
@@ -105,19 +107,21 @@ impl Timing {
             self.rings.len() - 1
         });
         let cause = u8::try_from(cause).expect("a standard has fewer than 256 names");
-        let ticks = Stamp::try_from(ticks).expect("a span is far below an epoch");
+        let span = Stamp::try_from(ticks).expect("a span is far below an epoch") << CAUSE_BITS;
         let banks = match to.target() {
             Target::Bank => self.sizes[level as usize],
             Target::Pseudo => 1,
         };
-        let rule = Rule { level, to, banks, ring, span: ticks << CAUSE_BITS | Stamp::from(cause) };
+        let ticks = u64::from(ticks);
+        let rule = Rule { level, to, banks, ticks, ring, span: span | Stamp::from(cause) };
         let rules = &mut self.rules[from.index()];
         let same = |other: &&mut Rule| {
             (other.level, other.to) == (level, to) && other.ring.is_none() && ring.is_none()
         };
         match rules.iter_mut().find(same) {
             // Two rules that differ in their span alone: the longer one says it all.
-            Some(other) => other.span = other.span.max(rule.span),
+            Some(other) if other.ticks < rule.ticks => *other = rule,
+            Some(_) => {}
             None => rules.push(rule),
         }
     }
@@ -127,12 +131,17 @@ impl Timing {
         self.occupancy[command.index()]
     }
 
-    /// A command issues.
+    /// Time has come to `now`: commands are asked about and issued there.
     #[inline]
-    pub(crate) fn record(&mut self, command: Command, bank: usize, now: u64) {
+    pub(crate) fn come_to(&mut self, now: u64) {
         if now - self.epoch > EPOCH {
             self.rebase(now);
         }
+    }
+
+    /// A command issues.
+    #[inline]
+    pub(crate) fn record(&mut self, command: Command, bank: usize, now: u64) {
         for ring in self.rings.iter_mut().filter(|ring| ring.command == command) {
             let node = bank / self.sizes[ring.level as usize];
             ring.past[node * ring.window + ring.oldest[node]] = now;
@@ -143,19 +152,20 @@ impl Timing {
         for rule in &self.rules[command.index()] {
             let size = self.sizes[rule.level as usize];
             let first = bank & !(size - 1);
-            let from = match rule.ring {
-                None => stamp,
+            let until = match rule.ring {
+                None => stamp + rule.span,
                 Some(ring) => {
                     let ring = &self.rings[ring];
                     let node = first / size;
                     let past = ring.past[node * ring.window + ring.oldest[node]];
-                    if past <= self.epoch {
+                    let until = past + rule.ticks;
+                    if past == 0 || until <= now {
                         continue;
                     }
-                    self.stamp(past)
+                    self.stamp(until) | (rule.span & CAUSE)
                 }
             };
-            self.ready[rule.to.index()].raise(first, rule.banks, from + rule.span);
+            self.ready[rule.to.index()].raise(first, rule.banks, until);
         }
     }
 
@@ -168,7 +178,7 @@ impl Timing {
     /// The banks of a set for which a command is legal at `now`.
     #[inline]
     pub(crate) fn legal(&self, command: Command, banks: u64, now: u64) -> u64 {
-        let limit = self.stamp(now) | ((1 << CAUSE_BITS) - 1);
+        let limit = self.stamp(now) | CAUSE;
         self.ready[command.index()].at_most(limit, banks)
     }
 
@@ -192,11 +202,13 @@ impl Timing {
         self.epoch + u64::try_from(stamp >> CAUSE_BITS).expect("a stamp is not negative")
     }
 
-    /// Moves the epoch to shortly before `now`.
+    /// Moves the epoch to `now`.
+    #[cold]
     fn rebase(&mut self, now: u64) {
-        let span = self.stamp(now - 1);
+        let span = Stamp::try_from(now - self.epoch).unwrap_or(Stamp::MAX);
+        let span = span.min(Stamp::MAX >> CAUSE_BITS) << CAUSE_BITS;
         self.ready.iter_mut().for_each(|lanes| lanes.rebase(span));
-        self.epoch = now - 1;
+        self.epoch = now;
     }
 }
 
@@ -222,5 +234,111 @@ fn issues(dram: &Dram, command: Command) -> bool {
         Command::PrechargeAll | Command::RefreshAll => dram.controller.refresh == Refresh::AllBank,
         Command::RefreshBank => dram.controller.refresh == Refresh::PerBank,
         _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tamis_arch::dram::{Constraint, Controller};
+
+    use super::*;
+
+    fn memory(refresh: Refresh) -> Dram {
+        let controller = Controller { refresh, ..Controller::usual() };
+        Dram::new("hbm2", 1, "RoBaRaCoCh", controller).expect("a memory")
+    }
+
+    /// The same memory with one constraint.
+    fn with_one(dram: &Dram, rule: &Constraint) -> Timing {
+        let mut dram = dram.clone();
+        dram.standard.constraints = vec![rule.clone()];
+        Timing::new(&dram)
+    }
+
+    /// A bank that shares the node of a level with bank 0 and none below it, and one that does not share it.
+    fn partners(level: Level) -> (usize, Option<usize>) {
+        // Of 2 pseudo-channels of 4 groups of 4 banks.
+        match level {
+            Level::Channel => (16, None),
+            Level::PseudoChannel => (4, Some(16)),
+            Level::BankGroup => (1, Some(4)),
+            Level::Bank => (0, Some(1)),
+        }
+    }
+
+    #[test]
+    fn each_constraint_holds_to_the_tick() {
+        let mut checked = 0;
+        for &refresh in Refresh::ALL {
+            let dram = memory(refresh);
+            for rule in &dram.standard.constraints {
+                if issues(&dram, rule.from) && issues(&dram, rule.to) {
+                    holds_to_the_tick(&dram, rule);
+                    checked += 1;
+                }
+            }
+        }
+        assert!(checked > 60, "only {checked} constraints were looked at");
+    }
+
+    fn holds_to_the_tick(dram: &Dram, rule: &Constraint) {
+        let mut timing = with_one(dram, rule);
+        let (mut inside, outside) = partners(rule.level);
+        if rule.to.target() == Target::Pseudo {
+            inside = 0;
+        }
+        // The first of as many commands as the window has: it counts from there.
+        let first = 1000;
+        for issued in (first..).take(usize::try_from(rule.window).expect("it is small")) {
+            assert_eq!(timing.legal(rule.to, 1 << inside, issued), 1 << inside, "{rule:?}");
+            timing.record(rule.from, 0, issued);
+        }
+        let legal = first + u64::from(dram.standard.spacing(rule));
+        assert_eq!(timing.legal(rule.to, 1 << inside, legal - 1), 0, "{rule:?}");
+        assert_eq!(timing.legal(rule.to, 1 << inside, legal), 1 << inside, "{rule:?}");
+        assert_eq!(timing.ready(rule.to, inside), legal, "{rule:?}");
+        let now = first + u64::from(rule.window) - 1;
+        if let Some(outside) = outside {
+            assert_eq!(timing.legal(rule.to, 1 << outside, now), 1 << outside, "{rule:?}");
+        }
+    }
+
+    #[test]
+    fn an_activate_of_two_clocks_moves_what_comes_after_it() {
+        let dram = memory(Refresh::None);
+        let spacing = |from, to| {
+            let mut rules = dram.standard.constraints.iter();
+            let rule = rules.find(|rule| (rule.from, rule.to) == (from, to));
+            dram.standard.spacing(rule.expect("there is such a rule"))
+        };
+        assert_eq!(spacing(Command::Activate, Command::Read), 14 + 1);
+        assert_eq!(spacing(Command::Precharge, Command::Activate), 14 - 1);
+    }
+
+    #[test]
+    fn what_was_set_before_the_epoch_moves_still_holds_after() {
+        let dram = memory(Refresh::None);
+        let mut timing = Timing::new(&dram);
+        let now = EPOCH;
+        for issued in [now - 8, now - 4, now] {
+            timing.come_to(issued);
+            timing.record(Command::Activate, 0, issued);
+        }
+        timing.come_to(now + 1);
+        assert_eq!(timing.epoch, now + 1);
+        assert_eq!(timing.ready(Command::Read, 0), now + 15);
+        // The fourth activate closes the window that began before the epoch moved.
+        timing.record(Command::Activate, 4, now + 4);
+        assert_eq!(timing.ready(Command::Activate, 8), (now + 4 + 4).max(now - 8 + 15));
+        assert_eq!(timing.ready(Command::Activate, 16), timing.epoch);
+    }
+
+    #[test]
+    fn an_idle_age_leaves_nothing_to_wait_for() {
+        let dram = memory(Refresh::None);
+        let mut timing = Timing::new(&dram);
+        timing.record(Command::Activate, 0, 1);
+        timing.come_to(1 << 39);
+        assert_eq!(timing.legal(Command::Activate, u64::MAX >> 32, 1 << 39), u64::MAX >> 32);
     }
 }

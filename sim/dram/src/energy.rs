@@ -1,0 +1,184 @@
+//! What a run costs in energy: counts and times of [`Stats`] with the currents of the standard.
+//!
+//! Increments over standby, as Micron's TN-40-07 and DRAMsim3 have them: a command costs its current less the
+//! standby current that the background already pays, over the time that it lasts. All times are real time: ticks
+//! over the command clock.
+
+use serde::Serialize;
+use tamis_arch::{
+    dram::{Command, Dram, Power},
+    units::{Bytes, Picojoules},
+};
+
+use crate::{Stats, Ticks};
+
+/// Where the energy of a memory went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct DramEnergy {
+    /// Opening and closing rows.
+    #[serde(rename = "activate_pj")]
+    pub activate: Picojoules,
+    /// Column reads.
+    #[serde(rename = "read_pj")]
+    pub read: Picojoules,
+    /// Column writes.
+    #[serde(rename = "write_pj")]
+    pub write: Picojoules,
+    /// Refreshes.
+    #[serde(rename = "refresh_pj")]
+    pub refresh: Picojoules,
+    /// Standby: static.
+    #[serde(rename = "background_pj")]
+    pub background: Picojoules,
+    /// Drivers, wires and receivers.
+    #[serde(rename = "interface_pj")]
+    pub interface: Picojoules,
+}
+
+impl DramEnergy {
+    /// All of it.
+    #[must_use]
+    pub fn total(&self) -> Picojoules {
+        self.dynamic() + self.background
+    }
+
+    /// What follows the commands.
+    #[must_use]
+    pub fn dynamic(&self) -> Picojoules {
+        self.activate + self.read + self.write + self.refresh + self.interface
+    }
+}
+
+/// What one command costs, beyond standby; 0 for one whose cost is another's (a precharge is paid with its
+/// activate).
+#[must_use]
+pub fn command_energy(dram: &Dram, command: Command) -> Picojoules {
+    let (power, timing) = (&dram.standard.power, &dram.standard.timing);
+    let Power { open_ma, precharged_ma, .. } = *power;
+    let over_open = |current: f64, ticks: u32| (current - open_ma) * f64::from(ticks);
+    let charge = match command {
+        Command::Activate => {
+            let closed = timing.row_cycle - timing.row_open;
+            power.activate_ma * f64::from(timing.row_cycle)
+                - open_ma * f64::from(timing.row_open)
+                - precharged_ma * f64::from(closed)
+        }
+        Command::Read | Command::ReadAuto => over_open(power.read_ma, timing.burst),
+        Command::Write | Command::WriteAuto => over_open(power.write_ma, timing.burst),
+        Command::RefreshAll => over_open(power.refresh_ma, timing.refresh),
+        Command::RefreshBank => over_open(power.refresh_bank_ma, timing.bank_refresh),
+        Command::Precharge | Command::PrechargeAll => 0.0,
+    };
+    Picojoules(power.volts * charge * nanoseconds_per_tick(dram))
+}
+
+/// The energy of what was counted.
+#[must_use]
+pub fn energy(dram: &Dram, stats: &Stats) -> DramEnergy {
+    let of = |command| command_energy(dram, command) * stats.count(command) as f64;
+    let power = &dram.standard.power;
+    let spent = &stats.pseudo_ticks;
+    let over = |current: f64, ticks: Ticks| current * ticks.0 as f64;
+    // A refresh is an increment over a bank open, so standby during it is that.
+    let charge = over(power.precharged_ma, spent.closed)
+        + over(power.open_ma, spent.open)
+        + over(power.open_ma, spent.refreshing);
+    DramEnergy {
+        activate: of(Command::Activate),
+        read: of(Command::Read) + of(Command::ReadAuto),
+        write: of(Command::Write) + of(Command::WriteAuto),
+        refresh: of(Command::RefreshAll) + of(Command::RefreshBank),
+        background: Picojoules(power.volts * charge * nanoseconds_per_tick(dram)),
+        interface: interface_energy(power, stats.read_bytes + stats.written_bytes),
+    }
+}
+
+fn interface_energy(power: &Power, bytes: Bytes) -> Picojoules {
+    Picojoules(power.interface_pj_per_bit * bytes.0 as f64 * 8.0)
+}
+
+/// Milliampere times volts times nanoseconds are picojoules.
+fn nanoseconds_per_tick(dram: &Dram) -> f64 {
+    1000.0 / dram.clock.0.get() as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU64;
+
+    use tamis_arch::{dram::Controller, units::Megahertz};
+
+    use super::*;
+    use crate::Residency;
+
+    /// The channel of DRAMsim3's `HBM2_4Gb_x128`: one of 128 bits, so twice our currents.
+    fn channel_of_128_bits() -> Dram {
+        let mut dram = Dram::new("hbm2", 8, "RoBaRaCoCh", Controller::usual()).expect("a memory");
+        let power = &mut dram.standard.power;
+        for current in [
+            &mut power.activate_ma,
+            &mut power.precharged_ma,
+            &mut power.open_ma,
+            &mut power.read_ma,
+            &mut power.write_ma,
+            &mut power.refresh_ma,
+        ] {
+            *current *= 2.0;
+        }
+        power.interface_pj_per_bit = 0.0;
+        dram
+    }
+
+    fn close(found: Picojoules, expected: f64, share: f64) -> bool {
+        (found.0 - expected).abs() <= expected * share
+    }
+
+    #[test]
+    fn a_command_costs_what_dramsim3_charges() {
+        let dram = channel_of_128_bits();
+        for (command, expected) in [
+            (Command::Activate, 828.0),
+            (Command::Read, 804.0),
+            (Command::Write, 1068.0),
+            (Command::RefreshAll, 60_840.0),
+        ] {
+            let found = command_energy(&dram, command);
+            assert!(close(found, expected, 1e-12), "{command:?}: {found:?}");
+        }
+    }
+
+    /// DRAMsim3, 8 channels: activates, reads, refreshes, cycles of a channel, total in pJ.
+    const RUNS: [(u64, u64, u64, u64, f64); 2] =
+        [(2_089, 65_536, 32, 17_686, 65_547_756.0), (65_523, 65_524, 136, 68_225, 150_560_484.0)];
+
+    #[test]
+    fn a_run_costs_what_dramsim3_adds_up() {
+        let dram = channel_of_128_bits();
+        for (activates, reads, refreshes, cycles, total) in RUNS {
+            let mut stats = Stats::default();
+            stats.commands[Command::Activate.index()] = activates;
+            stats.commands[Command::Read.index()] = reads;
+            stats.commands[Command::RefreshAll.index()] = refreshes;
+            stats.pseudo_ticks = Residency { open: Ticks(8 * cycles), ..Residency::default() };
+            let found = energy(&dram, &stats).total();
+            assert!(close(found, total, 0.02), "{found:?} against {total}");
+        }
+    }
+
+    #[test]
+    fn at_half_the_clock_the_same_ticks_cost_twice() {
+        let mut dram = channel_of_128_bits();
+        dram.clock = Megahertz(NonZeroU64::new(500).expect("500 is not zero"));
+        assert!(close(command_energy(&dram, Command::Activate), 1656.0, 1e-12));
+    }
+
+    #[test]
+    fn a_standby_tick_costs_less_with_all_banks_closed() {
+        let dram = channel_of_128_bits();
+        let cost = |pseudo_ticks| energy(&dram, &Stats { pseudo_ticks, ..Stats::default() });
+        let open = cost(Residency { open: Ticks(10), ..Residency::default() });
+        let closed = cost(Residency { closed: Ticks(10), ..Residency::default() });
+        assert!(close(open.background, 1.2 * 55.0 * 10.0, 1e-12));
+        assert!(close(closed.background, 1.2 * 40.0 * 10.0, 1e-12));
+    }
+}
