@@ -3,12 +3,15 @@
 //! The string names every address bit above those inside a transaction, **most significant first**, as a
 //! list of fields: `row bank group pseudo column channel`. A bare name stands for all bits of the field (none,
 //! where there is one of it). `column[4:2]` is a part of it, `column[0]` one bit, `column[:2]` all from the top
-//! down to bit 2. `bank^column[4:3]` is a field whose bits are those of the address, exclusive-or the given
-//! bits of another field. Every bit of every field appears exactly once.
+//! down to bit 2. Every bit of every field appears exactly once.
+//!
+//! `bank^column[4:3]` is a field whose bits are those that stand there, exclusive-or those that stand for the
+//! bits of another field; `^` may follow several times. Different addresses must stay different.
 
 use serde::Serialize;
 
 use super::Organisation;
+use crate::units::Bytes;
 
 /// A part of a location.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -67,7 +70,7 @@ pub struct Segment {
     pub bits: u32,
     /// The address bit that is `low`.
     pub shift: u32,
-    /// Field and lowest bit of what is exclusive-ored; those bits are never exclusive-ored themselves.
+    /// Field and lowest bit of what is exclusive-ored, as it stands in the address.
     pub xor: Vec<(Field, u32)>,
 }
 
@@ -91,7 +94,8 @@ pub enum MappingPreset {
     Mop4ClXor,
     /// Row, pseudo-channel, group, bank, channel, column: whole rows go round the channels (DRAMsim3's name).
     RoRaBgBaChCo,
-    /// For vectors of 64 B or 96 B: see [`MappingPreset::text`].
+    /// For vectors of 64 B or 96 B: 128 B of a row, then another channel, pseudo-channel and group; channel and
+    /// bank are exclusive-ored with all that stands above, so that no power-of-two stride stays on few of them.
     Tamis,
 }
 
@@ -110,14 +114,14 @@ impl MappingPreset {
         }
     }
 
-    /// Its string for fields of these widths.
+    /// Its string for fields of these widths and transactions of so many bytes.
     #[must_use]
-    pub fn text(self, widths: &[u32; Field::COUNT]) -> String {
+    pub fn text(self, widths: &[u32; Field::COUNT], transaction: Bytes) -> String {
         match self {
             Self::RoBaRaCoCh => "row bank group pseudo column channel".into(),
             Self::RoRaBgBaChCo => "row pseudo group bank channel column".into(),
             Self::Mop4ClXor => mop4clxor(widths),
-            Self::Tamis => "row bank column[:1] group pseudo channel column[0]".into(),
+            Self::Tamis => tamis(widths, transaction),
         }
     }
 }
@@ -145,6 +149,48 @@ fn mop4clxor(widths: &[u32; Field::COUNT]) -> String {
     } else {
         format!("row {banks}column channel")
     }
+}
+
+/// What of a row lies together in the mapping `tamis`: a vector of 64 dimensions of 8 or 12 bits.
+const TOGETHER: Bytes = Bytes(128);
+
+/// See [`MappingPreset::Tamis`].
+fn tamis(widths: &[u32; Field::COUNT], transaction: Bytes) -> String {
+    let columns = widths[Field::Column.index()];
+    let low = (TOGETHER.0 / transaction.0).max(1).trailing_zeros().min(columns);
+    let bits = |field: Field, from: u32| {
+        (from..widths[field.index()]).map(move |bit| format!("{}[{bit}]", field.name()))
+    };
+    let all = |field: Field| bits(field, 0).collect::<Vec<_>>();
+    let banks = [Field::Pseudo, Field::Group, Field::Bank].map(all).concat();
+    let rows = bits(Field::Column, low).chain(bits(Field::Row, 0)).collect::<Vec<_>>();
+    // In the order of the address above the channel.
+    let above = [
+        all(Field::Pseudo),
+        all(Field::Group),
+        bits(Field::Column, low).collect(),
+        all(Field::Bank),
+        all(Field::Row),
+    ]
+    .concat();
+    let mut channel = folded(&all(Field::Channel), &above);
+    let mut banks = folded(&banks, &rows);
+    let bank = banks.split_off(banks.len() - all(Field::Bank).len());
+    channel.extend(banks);
+    channel.extend(bits(Field::Column, low));
+    channel.extend(bank);
+    let lowest = (0..low).map(|bit| format!("column[{bit}]")).collect::<Vec<_>>();
+    let ascending = [lowest, channel, all(Field::Row)].concat();
+    ascending.into_iter().rev().collect::<Vec<_>>().join(" ")
+}
+
+/// Each target exclusive-ored with every n-th source, n targets in turn.
+fn folded(targets: &[String], sources: &[String]) -> Vec<String> {
+    let mut terms = targets.to_vec();
+    for (source, target) in sources.iter().zip((0..targets.len()).cycle()) {
+        terms[target] = format!("{}^{source}", terms[target]);
+    }
+    terms
 }
 
 /// Why a string is not a mapping.
@@ -194,16 +240,9 @@ pub enum MappingError {
         /// Bits on the right.
         right: u32,
     },
-    /// Exclusive-or with a bit that is itself the result of one.
-    #[error(
-        "`{term}` takes bits of {field} that are themselves joined with ^: the mapping could not be undone"
-    )]
-    Chained {
-        /// What was written.
-        term: String,
-        /// The field.
-        field: &'static str,
-    },
+    /// Exclusive-ors that map two addresses to one place.
+    #[error("the exclusive-ors of the mapping go in a circle: two addresses would be one place")]
+    Circle,
     /// A count that is not a power of two.
     #[error("{count} {field}s: an address has whole bits, so the number is a power of two")]
     PowerOfTwo {
@@ -234,7 +273,10 @@ impl MappingSpec {
     ) -> Result<Self, MappingError> {
         let widths = widths(channels, organisation)?;
         let preset = MappingPreset::ALL.into_iter().find(|preset| preset.name() == text);
-        let terms = preset.map_or_else(|| text.to_owned(), |preset| preset.text(&widths));
+        let terms = preset.map_or_else(
+            || text.to_owned(),
+            |preset| preset.text(&widths, organisation.transaction),
+        );
         let mut segments = Vec::new();
         let mut shift = organisation.transaction.0.trailing_zeros();
         for term in terms.split_whitespace().rev() {
@@ -259,7 +301,7 @@ impl MappingSpec {
         }
         let spec = Self { text: text.into(), widths, segments };
         spec.check_coverage()?;
-        spec.check_chains()?;
+        spec.check_circles()?;
         Ok(spec)
     }
 
@@ -283,22 +325,41 @@ impl MappingSpec {
         Ok(())
     }
 
-    fn check_chains(&self) -> Result<(), MappingError> {
-        let overlaps = |a: &Segment, field: Field, low: u32, bits: u32| {
-            a.field == field && a.low < low + bits && low < a.low + a.bits
-        };
-        for segment in &self.segments {
-            for &(field, low) in &segment.xor {
-                let source = self.segments.iter().find(|other| {
-                    !other.xor.is_empty() && overlaps(other, field, low, segment.bits)
-                });
-                if source.is_some() {
-                    let term = format!("{}^{}", segment.field.name(), field.name());
-                    return Err(MappingError::Chained { term, field: field.name() });
+    /// Places are sums, bit by bit, of address bits: no place twice if no such sum is that of others.
+    fn check_circles(&self) -> Result<(), MappingError> {
+        let mut sums = self.bit_sums();
+        for bit in 0..sums.len() {
+            let Some(pivot) = (bit..sums.len()).find(|row| sums[*row] & (1 << bit) != 0) else {
+                return Err(MappingError::Circle);
+            };
+            sums.swap(bit, pivot);
+            let sum = sums[bit];
+            for other in &mut sums[bit + 1..] {
+                if *other & (1 << bit) != 0 {
+                    *other ^= sum;
                 }
             }
         }
         Ok(())
+    }
+
+    /// For each bit of a place, in the order of the string: the address bits that it is the sum of.
+    fn bit_sums(&self) -> Vec<u64> {
+        let first = self.segments.first().map_or(0, |segment| segment.shift);
+        let standing = |field: Field, bit: u32| {
+            let mut segments = self.segments.iter();
+            let found = segments.find(|segment| {
+                segment.field == field && (segment.low..segment.low + segment.bits).contains(&bit)
+            });
+            found.map_or(0, |segment| 1 << (segment.shift - first + bit - segment.low))
+        };
+        let bits = self.segments.iter().flat_map(|segment| {
+            (0..segment.bits).map(move |bit| {
+                let own = standing(segment.field, segment.low + bit);
+                segment.xor.iter().fold(own, |sum, &(field, low)| sum ^ standing(field, low + bit))
+            })
+        });
+        bits.collect()
     }
 }
 

@@ -4,79 +4,159 @@ use tamis_arch::dram::{Dram, Field, Segment};
 
 use crate::Location;
 
-/// Moves one run of address bits to its place in a field.
-#[derive(Clone, Copy, Debug)]
-struct Slice {
-    shift: u32,
-    mask: u32,
-    low: u32,
-    field: usize,
-}
-
-/// Exclusive-ors bits of one field into another.
-#[derive(Clone, Copy, Debug)]
-struct Xor {
-    source: usize,
-    source_low: u32,
-    mask: u32,
-    low: u32,
-    field: usize,
-}
-
 /// An address mapping, ready to be applied millions of times.
+///
+/// A mapping is linear over exclusive-or: the place of an address is that of its bits, joined. So it is looked up
+/// a byte of the address at a time, however many exclusive-ors it has.
 #[derive(Clone, Debug)]
 pub struct Mapping {
-    slices: Vec<Slice>,
-    xors: Vec<Xor>,
+    /// Address bits below those that are mapped: a byte of a transaction.
+    shift: u32,
+    /// Places of the values of each byte of the address, lowest first, with the fields packed into one word.
+    tables: Vec<[u64; 256]>,
+    /// Lowest bit of each field in the word.
+    lows: [u32; Field::COUNT],
+    masks: [u64; Field::COUNT],
 }
 
 impl Mapping {
     /// The mapping of a memory.
     #[must_use]
     pub fn new(dram: &Dram) -> Self {
-        let mask = |segment: &Segment| {
-            u32::try_from((1u64 << segment.bits) - 1).expect("a field of a location has 32 bits")
-        };
+        let widths = &dram.mapping.widths;
+        let mut lows = [0; Field::COUNT];
+        for field in 1..Field::COUNT {
+            lows[field] = lows[field - 1] + widths[field - 1];
+        }
+        let masks = widths.map(|width| (1 << width) - 1);
         let segments = &dram.mapping.segments;
-        let slices = segments.iter().map(|segment| Slice {
-            shift: segment.shift,
-            mask: mask(segment),
-            low: segment.low,
-            field: segment.field.index(),
+        let shift = segments.first().map_or(0, |segment| segment.shift);
+        let bits: u32 = widths.iter().sum();
+        let places = (0..bits).map(|bit| place(segments, &lows, shift + bit)).collect::<Vec<_>>();
+        let tables = places.chunks(8).map(|places| {
+            let mut table = [0; 256];
+            for (value, entry) in table.iter_mut().enumerate() {
+                let set = places.iter().enumerate().filter(|(bit, _)| value >> bit & 1 == 1);
+                *entry = set.fold(0, |joined, (_, place)| joined ^ place);
+            }
+            table
         });
-        let xors = segments.iter().flat_map(|segment| {
-            segment.xor.iter().map(move |&(source, source_low)| Xor {
-                source: source.index(),
-                source_low,
-                mask: mask(segment),
-                low: segment.low,
-                field: segment.field.index(),
-            })
-        });
-        Self { slices: slices.collect(), xors: xors.collect() }
+        Self { shift, tables: tables.collect(), lows, masks }
     }
 
     /// Where the transaction that holds a byte address lies. Addresses beyond the capacity wrap around.
+    #[inline]
     #[must_use]
     pub fn decode(&self, address: u64) -> Location {
-        let mut fields = [0u32; Field::COUNT];
-        for slice in &self.slices {
-            // Keeps 32 bits on purpose: no field has more.
-            #[expect(clippy::cast_possible_truncation, reason = "the mask keeps fewer bits")]
-            let bits = (address >> slice.shift) as u32 & slice.mask;
-            fields[slice.field] |= bits << slice.low;
+        let mut left = address >> self.shift;
+        let mut place = 0;
+        for table in &self.tables {
+            place ^= table[usize::from(left.to_le_bytes()[0])];
+            left >>= 8;
         }
-        for xor in &self.xors {
-            let bits = (fields[xor.source] >> xor.source_low) & xor.mask;
-            fields[xor.field] ^= bits << xor.low;
-        }
+        let field = |field: Field| {
+            let bits = place >> self.lows[field.index()] & self.masks[field.index()];
+            u32::try_from(bits).expect("a field has at most 32 bits")
+        };
         Location {
-            channel: fields[Field::Channel.index()],
-            pseudo: fields[Field::Pseudo.index()],
-            group: fields[Field::Group.index()],
-            bank: fields[Field::Bank.index()],
-            row: fields[Field::Row.index()],
-            column: fields[Field::Column.index()],
+            channel: field(Field::Channel),
+            pseudo: field(Field::Pseudo),
+            group: field(Field::Group),
+            bank: field(Field::Bank),
+            row: field(Field::Row),
+            column: field(Field::Column),
+        }
+    }
+}
+
+/// The place of the address that has one bit.
+fn place(segments: &[Segment], lows: &[u32; Field::COUNT], bit: u32) -> u64 {
+    let Some(own) = segments.iter().find(|s| (s.shift..s.shift + s.bits).contains(&bit)) else {
+        return 0;
+    };
+    let at = own.low + bit - own.shift;
+    let mut place = 1 << (lows[own.field.index()] + at);
+    for segment in segments {
+        for &(source, low) in &segment.xor {
+            if source == own.field && (low..low + segment.bits).contains(&at) {
+                place ^= 1 << (lows[segment.field.index()] + segment.low + at - low);
+            }
+        }
+    }
+    place
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use proptest::prelude::*;
+    use tamis_arch::dram::{Controller, MappingPreset};
+
+    use super::*;
+
+    fn dram(mapping: &str) -> Dram {
+        Dram::new("hbm2", 16, mapping, Controller::usual()).expect("a memory")
+    }
+
+    /// As the mapping's definition says it: each field from its bits, then the exclusive-ors.
+    fn slowly(dram: &Dram, address: u64) -> [u64; Field::COUNT] {
+        let mut standing = [0; Field::COUNT];
+        for segment in &dram.mapping.segments {
+            let bits = address >> segment.shift & ((1 << segment.bits) - 1);
+            standing[segment.field.index()] |= bits << segment.low;
+        }
+        let mut fields = standing;
+        for segment in &dram.mapping.segments {
+            for (source, low) in &segment.xor {
+                let bits = standing[source.index()] >> low & ((1 << segment.bits) - 1);
+                fields[segment.field.index()] ^= bits << segment.low;
+            }
+        }
+        fields
+    }
+
+    proptest! {
+        #[test]
+        fn looking_up_gives_what_the_definition_says(
+            preset in prop::sample::select(MappingPreset::ALL.as_slice()),
+            address in 0u64..1 << 40,
+        ) {
+            let dram = dram(preset.name());
+            let at = Mapping::new(&dram).decode(address);
+            let found = [at.row, at.bank, at.group, at.pseudo, at.column, at.channel];
+            prop_assert_eq!(found.map(u64::from), slowly(&dram, address));
+        }
+    }
+
+    #[test]
+    fn no_two_transactions_of_a_row_of_every_bank_share_a_place() {
+        for preset in MappingPreset::ALL {
+            let mapping = Mapping::new(&dram(preset.name()));
+            // 16 channels of 32 banks of 32 columns, and two rows.
+            let count = 2 * 16 * 32 * 32;
+            let places = (0..count).map(|transaction| mapping.decode(32 * transaction));
+            assert_eq!(places.collect::<HashSet<_>>().len(), 2 * 16 * 32 * 32, "{preset:?}");
+        }
+    }
+
+    #[test]
+    fn a_vector_stays_in_one_row_of_one_bank() {
+        let mapping = Mapping::new(&dram("tamis"));
+        for (step, bytes) in [(64, 64), (128, 96)] {
+            for first in (0..1 << 20).step_by(step) {
+                let row = |address| Location { column: 0, ..mapping.decode(address) };
+                assert_eq!(row(first), row(first + bytes - 1), "vector at {first}");
+            }
+        }
+    }
+
+    #[test]
+    fn sixteen_vectors_at_any_power_of_two_go_to_sixteen_channels() {
+        let mapping = Mapping::new(&dram("tamis"));
+        for stride in (7..25).map(|log2| 1 << log2) {
+            let channels = (0..16u64).map(|vector| mapping.decode(vector * stride).channel);
+            assert_eq!(channels.collect::<HashSet<_>>().len(), 16, "stride {stride}");
         }
     }
 }

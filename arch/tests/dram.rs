@@ -1,0 +1,126 @@
+//! Standards and mappings: the presets are good, and each fault is said with its place and rule.
+
+use std::path::Path;
+
+use tamis_arch::{
+    dram::{Controller, Dram, MappingPreset, MappingSpec, STANDARDS, Standard, standard_source},
+    fault::{Faults, Source},
+};
+
+#[test]
+fn every_standard_is_good_and_maps_every_way() {
+    for (name, _) in STANDARDS {
+        let standard = Standard::preset(name).expect("it is known");
+        assert_eq!(standard.name, *name);
+        for preset in MappingPreset::ALL {
+            for channels in [1, 2, 16] {
+                let dram = Dram::new(name, channels, preset.name(), Controller::usual());
+                dram.unwrap_or_else(|error| panic!("{name} {preset:?} {channels}: {error}"));
+            }
+        }
+    }
+}
+
+/// The message of a standard that differs from HBM2 in a line.
+fn fault_of(change: &str) -> String {
+    let text =
+        format!("extends = \"hbm2\"\nname = \"edge\"\ndescription = \"an edge\"\n{change}\n");
+    let mut faults = Faults::default();
+    let standard = Standard::read(Source { name: "edge.toml".into(), text }, &mut faults);
+    assert_eq!(standard, None, "{change}");
+    faults.to_string()
+}
+
+#[test]
+fn a_contradiction_of_a_standard_is_shown_where_it_stands() {
+    assert_eq!(
+        fault_of("[timing]\nRC = 47"),
+        "error: `timing.RC` must be at least `RAS` + `RP`: a row is opened and closed in it\n  \
+         --> edge.toml:5:6\n   | RC = 47\n   |      ^^\n"
+    );
+    for (change, message) in [
+        ("clock_mhz = 0", "`clock_mhz` must be 1 to 100000 MHz (found 0)"),
+        ("[timing]\nRFC = 3900", "`timing.REFI` must be longer than `RFC`"),
+        ("[timing]\nBL = 0", "`timing.BL` must be at least 1"),
+        ("[timing]\nCL = -3", "`timing.CL` must be 0 to 1000000 (found -3)"),
+        ("[organisation]\nrows = 1000", "`organisation.rows` must be a power of two"),
+        ("[organisation]\nbanks = 32", "`organisation` has more than 64 banks a channel"),
+        ("[organisation]\nbank = 4", "`organisation.bank` is not known"),
+        ("[power]\nvolts = nan", "`power.volts` must be a finite number 0.1 to 5"),
+        ("[occupancy]\nACT = 0", "`occupancy.ACT` must be 1 to 16 (found 0)"),
+    ] {
+        let found = fault_of(change);
+        assert!(found.contains(message), "{change}: {found}");
+    }
+}
+
+/// The message of HBM2 with one constraint in place of its table.
+fn fault_of_constraint(lines: &str) -> String {
+    fault_of(&format!("[[constraint]]\nname = \"tX\"\n{lines}"))
+}
+
+#[test]
+fn a_constraint_names_known_things_and_no_negative_distance() {
+    let rule = |level: &str, from: &str, clocks: &str| {
+        fault_of_constraint(&format!(
+            "level = \"{level}\"\nfrom = [\"{from}\"]\nto = [\"ACT\"]\nclocks = \"{clocks}\""
+        ))
+    };
+    for (found, message) in [
+        (rule("bank", "ACT", "CL + NOPE"), "names `NOPE`, which is not a span of `timing`"),
+        (rule("bank", "ACT", "CWL - CL"), "comes to -9 clocks: it must be 0 to 65536"),
+        (rule("bank", "ACT", "CL CWL"), "lacks `+` or `-` before `CWL`"),
+        (rule("bank", "ACT", "CL +"), "must be a sum of spans and numbers"),
+        (rule("bank", "REFAB", "RFC"), "cannot be `bank`: REFAB goes to all banks"),
+        (rule("die", "ACT", "RC"), "`constraint[0].level` must be one of"),
+        (rule("bank", "NOP", "RC"), "`constraint[0].from` must be one of"),
+    ] {
+        assert!(found.contains(message), "{found}");
+    }
+}
+
+#[test]
+fn a_standard_that_is_not_there_is_an_error_that_says_so() {
+    let message =
+        |name| standard_source(name, Path::new("/nowhere")).map(|_| ()).expect_err("none");
+    assert_eq!(
+        message("hbmm2"),
+        "none is called `hbmm2` (did you mean `hbm2`?); there are hbm2, and a file ends in .toml"
+    );
+    assert!(message("mine.toml").starts_with("/nowhere/mine.toml: "));
+}
+
+fn mapping_error(text: &str, channels: u32) -> String {
+    let organisation = Standard::preset("hbm2").expect("it is known").organisation;
+    let found = MappingSpec::parse(text, channels, &organisation);
+    found.expect_err("it is no mapping").to_string()
+}
+
+#[test]
+fn a_mapping_names_every_bit_once() {
+    for (text, message) in [
+        ("row bank group pseudo column channel row[0]", "the mapping uses bit 0 of row twice"),
+        ("row bank group pseudo channel", "the mapping leaves out bit 0 of column"),
+        ("row bank group pseudo column[4:1] channel", "the mapping leaves out bit 0 of column"),
+        ("", "the mapping leaves out bit 0 of row"),
+        ("row[15:0]", "`row[15:0]` names a bit that the field does not have: row has 15 bits"),
+        (
+            "row bank^column group pseudo column channel",
+            "`bank^column` joins 2 bits with 5: both sides of ^ have the same width",
+        ),
+        (
+            "row bank^group group^bank pseudo column channel",
+            "the exclusive-ors of the mapping go in a circle: two addresses would be one place",
+        ),
+    ] {
+        assert_eq!(mapping_error(text, 16), message);
+    }
+    for text in ["rows", "row[", "row[a]", "row[1:2", "row^", "^", "row[-1]"] {
+        let found = mapping_error(text, 16);
+        assert!(found.contains("is not a field of a mapping"), "{text}: {found}");
+    }
+    assert_eq!(
+        mapping_error("tamis", 12),
+        "12 channels: an address has whole bits, so the number is a power of two"
+    );
+}
