@@ -21,9 +21,6 @@ use crate::{
     stats::{Doing, Ledger},
 };
 
-/// The most ports, of all channels together, that a machine may have.
-const MAX_PORTS: usize = 512;
-
 /// What the crossbar is made for.
 pub struct CrossbarSpec<'a> {
     /// Its own parameters.
@@ -53,6 +50,8 @@ pub struct Crossbar {
     outstanding: Vec<u32>,
     /// Ports of each channel.
     ports: usize,
+    /// Lanes that want each port in this cycle.
+    wanted: Vec<u128>,
     /// Lane that won each port last.
     last_winner: Vec<usize>,
     issued: u64,
@@ -99,6 +98,7 @@ impl Crossbar {
             waiting: 0,
             outstanding: vec![0; channels],
             ports: ports as usize,
+            wanted: vec![0; channels * ports as usize],
             last_winner: vec![0; channels * ports as usize],
             issued: 0,
             requests: 0,
@@ -146,23 +146,24 @@ impl Crossbar {
         if self.waiting == 0 {
             return false;
         }
-        let mut wanted = [0u128; MAX_PORTS];
         let mut lanes = self.waiting;
         while lanes != 0 {
             let lane = lanes.trailing_zeros() as usize;
-            wanted[self.port(&self.queues[lane][0].routed.location)] |= 1 << lane;
+            let port = self.port(&self.queues[lane][0].routed.location);
+            self.wanted[port] |= 1 << lane;
             lanes &= lanes - 1;
         }
         let mut granted = false;
         for (port, link) in requests.iter_mut().enumerate() {
+            let wanted = std::mem::take(&mut self.wanted[port]);
             let channel = port / self.ports;
-            if wanted[port] == 0
+            if wanted == 0
                 || self.outstanding[channel] >= self.outstanding_limit
                 || !link.can_push(clock)
             {
                 continue;
             }
-            let lane = self.winner(port, wanted[port]);
+            let lane = self.winner(port, wanted);
             let offer = self.queues[lane].pop_front().expect("a lane that wants has an offer");
             if self.queues[lane].is_empty() {
                 self.waiting &= !(1 << lane);
