@@ -115,13 +115,23 @@ impl Channel {
             self.active_slot(bus, legal, now);
             return;
         }
-        let next = self.timing.next(Command::Read, active[0]);
-        let next = next.min(self.timing.next(Command::Write, active[1]));
         if self.buses[bus].due.is_empty() {
-            self.hit_slot(bus, next, now);
-        } else {
-            self.buses[bus].column.next = next;
+            self.hit_slot(bus, now);
         }
+        self.buses[bus].column.next = self.next_column(bus).max(now + 1);
+    }
+
+    /// When a column command may issue, as far as banks go.
+    fn next_column(&self, bus: usize) -> u64 {
+        let reach = self.buses[bus].banks;
+        let kind = self.served();
+        let hits = if self.buses[bus].due.is_empty() { self.queues.of(kind).hits } else { 0 };
+        let mut next = u64::MAX;
+        for of in [Kind::Read, Kind::Write] {
+            let banks = self.banks.active_of(of) | if of == kind { hits } else { 0 };
+            next = next.min(self.timing.next(column_command(of), banks & reach));
+        }
+        next
     }
 
     /// Issues a column command for a request whose row was opened for it: reads and writes for which it is
@@ -131,31 +141,25 @@ impl Channel {
         let kind = if reads & (1 << bank) != 0 { Kind::Read } else { Kind::Write };
         let entry = self.banks.take_active(bank, kind);
         self.transfer(kind, entry, bank, now);
-        self.buses[bus].column.next = now + 1;
+        self.buses[bus].column.next = self.next_column(bus).max(now + 1);
         // The row may be closed again.
         let close = self.timing.ready(Command::Precharge, bank);
         self.buses[bus].look_at_rows(close);
     }
 
-    /// Issues at most one column command for a request that finds its row open; `others` is when one could
-    /// issue for a request whose row was opened for it.
-    fn hit_slot(&mut self, bus: usize, others: u64, now: u64) {
+    /// Issues at most one column command for a request that finds its row open.
+    fn hit_slot(&mut self, bus: usize, now: u64) {
         let kind = self.served();
-        let command = column_command(kind);
         let queue = self.queues.of(kind);
         let hits = queue.hits & self.buses[bus].banks;
-        let legal = self.timing.legal(command, hits, now);
+        let legal = self.timing.legal(column_command(kind), hits, now);
         if legal == 0 {
-            self.buses[bus].column.next = self.timing.next(command, hits).min(others);
             return;
         }
         let bank = oldest(legal, &queue.hit_age);
         let entry = self.queues.of_mut(kind).pop_hit(bank);
         self.stats.rows.hits += u64::from(!entry.touched);
         self.transfer(kind, entry, bank, now);
-        let left = self.queues.of(kind).hits & self.buses[bus].banks;
-        let next = self.timing.next(command, left).min(others);
-        self.buses[bus].column.next = next.max(now + 1);
     }
 
     /// Issues at most one row command.
