@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use tamis_arch::{
     Accelerator, area,
     dram::Dram as Memory,
-    energy::{DramEnergy, EnergyTable},
+    energy::EnergyTable,
     units::{Bits, Bytes, Cycles, Megahertz},
 };
 use tamis_sim::outcome::{BlockOutcome, Outcome, Traffic};
@@ -17,7 +17,7 @@ use super::{
     baselines::{self, Baseline},
     bound::{Bound, Rows},
     dense::{Counted, Dense},
-    energy::Energy,
+    energy::{self, Energy},
     ratio,
 };
 use crate::{
@@ -123,9 +123,7 @@ fn workload_of_table(table: &Table) -> Workload {
 fn policy(machine: &Accelerator, prices: &EnergyTable, work: &Work, played: &Played) -> Policy {
     let rates = Rates::of(machine);
     let phases = played.outcomes.iter().map(|outcome| {
-        let mut channels = tamis_dram::Stats::default();
-        outcome.channels.iter().for_each(|channel| channels += channel);
-        let energy = Energy::of(outcome, machine, prices, DramEnergy::default());
+        let energy = Energy::of(outcome, machine, prices);
         let seconds = outcome.elapsed.at(rates.clock).0;
         let quality = played.quality.as_ref().map(|quality| {
             let layers = quality.layers.iter().filter(|layer| layer.phase == outcome.phase);
@@ -135,7 +133,7 @@ fn policy(machine: &Accelerator, prices: &EnergyTable, work: &Work, played: &Pla
             outcome,
             dense: dense(work, outcome.phase),
             quality,
-            row_hit_rate: channels.hit_rate(),
+            row_hit_rate: energy::channels(outcome).hit_rate(),
             bound: Bound::of(outcome, machine, rows(work, played)),
             baselines: baselines::compare(work, outcome.phase, seconds, Some(energy.total.typical)),
             energy: Some(energy),

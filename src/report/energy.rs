@@ -20,6 +20,8 @@ pub(crate) struct Energy {
     /// Memories on chip.
     pub(crate) sram: Part,
     pub(crate) dram: Part,
+    /// The DRAM's, by what the commands did.
+    pub(crate) dram_commands: tamis_dram::DramEnergy,
     /// What happened in each block; the DRAM is apart.
     pub(crate) blocks: BTreeMap<Block, BlockEnergy>,
     #[serde(rename = "average_power_w")]
@@ -42,13 +44,14 @@ impl BlockEnergy {
 }
 
 impl Energy {
-    /// Prices what the machine counted; the DRAM's energy comes from its own model.
-    pub(crate) fn of(
-        outcome: &Outcome,
-        machine: &Accelerator,
-        table: &EnergyTable,
-        dram: DramEnergy,
-    ) -> Self {
+    /// Prices what the machine counted. The DRAM's energy comes from the currents of its standard;
+    /// standby and refresh, which go on whatever is asked of it, are static.
+    pub(crate) fn of(outcome: &Outcome, machine: &Accelerator, table: &EnergyTable) -> Self {
+        let memory = tamis_dram::energy(&machine.dram, &channels(outcome));
+        let dram = DramEnergy {
+            dynamic: Spread::exact(memory.activate + memory.read + memory.write + memory.interface),
+            background: Spread::exact(memory.background + memory.refresh),
+        };
         let events: Vec<Events> =
             outcome.blocks.iter().flat_map(|block| block.events.iter().copied()).collect();
         let elapsed = outcome.elapsed.at(machine.core.clock);
@@ -65,8 +68,16 @@ impl Energy {
             logic: whole.logic,
             sram: whole.sram,
             dram: whole.dram,
+            dram_commands: memory,
         }
     }
+}
+
+/// What all channels counted.
+pub(crate) fn channels(outcome: &Outcome) -> tamis_dram::Stats {
+    let mut all = tamis_dram::Stats::default();
+    outcome.channels.iter().for_each(|channel| all += channel);
+    all
 }
 
 #[cfg(test)]
@@ -88,15 +99,19 @@ mod tests {
         let read = Action::SramRead { capacity: Bytes(196_608), width: Bits(768) };
         outcome.blocks[0].events = vec![Events { action: read, count: 1000 }];
         outcome.blocks[1].events = vec![Events { action: multiply, count: 1_000_000 }];
-        let part = |pj| Spread::exact(Picojoules(pj));
-        let dram = DramEnergy { dynamic: part(5e6), background: part(1e6) };
-        let energy = Energy::of(&outcome, &machine, &table, dram);
+        let channel =
+            tamis_dram::Stats { read_bytes: Bytes(1_000_000), ..tamis_dram::Stats::default() };
+        outcome.channels = vec![channel.clone(), channel];
+        let energy = Energy::of(&outcome, &machine, &table);
 
         let blocks: f64 = energy.blocks.values().map(|block| block.total().0).sum();
         let parts = [energy.logic, energy.sram, energy.dram];
         let background: f64 = parts.iter().map(|part| part.background.typical.0).sum();
         let total = energy.total.typical.0;
-        assert!((blocks + background + 5e6 - total).abs() < 1e-6 * total, "{energy:?}");
+        // Two megabytes cross the interface, at the picojoules a bit of the standard.
+        let interface = machine.dram.standard.power.interface_pj_per_bit * 16e6;
+        assert!(background > 0.0 && interface > 0.0);
+        assert!((blocks + background + interface - total).abs() < 1e-6 * total, "{energy:?}");
         assert!(energy.total.low.0 < total && total < energy.total.high.0);
     }
 
@@ -105,7 +120,7 @@ mod tests {
         let machine = tamis_arch::load("spatten").expect("a preset");
         let table = EnergyTable::named(&machine.technology.table).expect("its table");
         let nothing = Outcome { elapsed: Cycles(0), blocks: Vec::new(), ..sample::prefill() };
-        let energy = Energy::of(&nothing, &machine, &table, DramEnergy::default());
+        let energy = Energy::of(&nothing, &machine, &table);
         assert_eq!(energy.average_power, None);
     }
 }

@@ -132,6 +132,7 @@ fn energy(outcome: &Outcome) -> Energy {
         logic,
         sram,
         dram,
+        dram_commands: tamis_dram::DramEnergy::default(),
         blocks: [(Block::Fetcher, block(1e5, 5e4)), (Block::QkArray, block(3e5, 5e4))].into(),
         average_power: Some(total.map(|energy| energy / elapsed)),
     }
