@@ -14,7 +14,7 @@ use tamis_workloads::{
     planner::{Phases, Planner},
     policy::Policy,
     quickselect::PivotRule,
-    trace::{BUNDLED, LayerSource, TraceFile},
+    trace::{BUNDLED, TraceFile},
 };
 
 #[path = "../tests/common/mod.rs"]

@@ -208,6 +208,9 @@ impl Crossbar {
         let mut returns = Flight::new();
         let mut moved = false;
         for (port, link) in ports.responses.iter_mut().enumerate() {
+            if link.is_empty() {
+                continue;
+            }
             let Some(response) = link.peek(clock) else { continue };
             let lane = usize::from(response.lane);
             let is_write = lane == writes;

@@ -25,6 +25,8 @@ pub struct Dram {
     channels: Vec<ChannelState>,
     port_count: usize,
     flying: Slab,
+    /// Responses that wait for their port.
+    waiting: u32,
     done: Vec<Completion>,
 }
 
@@ -66,6 +68,7 @@ impl Dram {
             channels: (0..spec.channels).map(|_| channel()).collect(),
             port_count,
             flying: Slab::default(),
+            waiting: 0,
             done: Vec::new(),
         }
     }
@@ -93,27 +96,28 @@ impl Dram {
     }
 
     /// One channel: lets its time pass, takes a request from each of its ports, and sends responses.
-    fn serve(&mut self, clock: &mut Clock, index: usize, ports: &mut DramPorts<'_>) {
-        let tick = self.tick_of(clock.now());
+    fn serve(&mut self, clock: &mut Clock, tick: Tick, index: usize, ports: &mut DramPorts<'_>) {
         let port_count = self.port_count;
         let channel = &mut self.channels[index];
         let links = index * port_count..(index + 1) * port_count;
-        let offered = links.clone().any(|port| ports.requests[port].peek(clock).is_some());
+        let requests = &mut ports.requests[links.clone()];
+        let offered = requests.iter().any(|link| !link.is_empty());
         if offered || channel.next.is_some_and(|next| next <= tick) {
             channel.model.advance(tick, &mut self.done);
             for completion in self.done.drain(..) {
                 let routed = self.flying.take(completion.id);
                 let port = routed.location.pseudo as usize % port_count;
                 channel.responses[port].push_back(routed.transaction);
+                self.waiting += 1;
             }
-            for port in links.clone() {
-                let Some(&routed) = ports.requests[port].peek(clock) else { continue };
+            for link in requests {
+                let Some(&routed) = link.peek(clock) else { continue };
                 let kind = match routed.transaction.to.stream {
                     Stream::Output | Stream::Append => Kind::Write,
                     _ => Kind::Read,
                 };
                 if channel.model.can_push(kind) {
-                    ports.requests[port].pop(clock);
+                    link.pop(clock);
                     let id = self.flying.put(routed);
                     let request = Request { id, location: routed.location, kind };
                     channel.model.push(tick, request).expect("it said that there is room");
@@ -121,11 +125,15 @@ impl Dram {
             }
             channel.next = channel.model.next_event();
         }
+        if self.waiting == 0 {
+            return;
+        }
         for (port, waiting) in links.zip(&mut channel.responses) {
             if ports.responses[port].can_push(clock)
                 && let Some(response) = waiting.pop_front()
             {
                 ports.responses[port].push(clock, response);
+                self.waiting -= 1;
             }
         }
     }
@@ -155,13 +163,11 @@ impl Component for Dram {
     type Ports<'m> = DramPorts<'m>;
 
     fn tick(&mut self, clock: &mut Clock, mut ports: DramPorts<'_>) -> Wake {
+        let tick = self.tick_of(clock.now());
         for index in 0..self.channels.len() {
-            self.serve(clock, index, &mut ports);
+            self.serve(clock, tick, index, &mut ports);
         }
-        let waiting = self
-            .channels
-            .iter()
-            .any(|channel| channel.responses.iter().any(|waiting| !waiting.is_empty()));
+        let waiting = self.waiting > 0;
         let busy = waiting || self.flying.in_use() > 0;
         self.ledger.switch(clock.now(), if busy { Doing::Busy } else { Doing::Starved });
         if waiting {
