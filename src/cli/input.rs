@@ -1,6 +1,10 @@
 //! What a `TRACE` argument means.
 
-use std::path::Path;
+use std::{
+    fs::{self, File},
+    io::Read,
+    path::Path,
+};
 
 use tamis_workloads::{
     table::Table,
@@ -36,4 +40,24 @@ pub(crate) fn open(name_or_path: &str) -> Result<Workload, Failure> {
         return Table::open(path).or_exit(Exit::Input).map(Workload::Table);
     }
     TraceFile::open(path).or_exit(Exit::Input).map(|trace| Workload::Trace(Box::new(trace)))
+}
+
+/// Largest text file that is read whole.
+const LARGEST_TEXT: u64 = 1 << 20;
+
+/// The text of a file that a person wrote: a regular file, and not a large one.
+pub(crate) fn read_text(path: &str) -> Result<String, Failure> {
+    let cannot =
+        |reason: &dyn std::fmt::Display| Failure::new(Exit::Input, format!("{path}: {reason}"));
+    let about = fs::metadata(path).map_err(|error| cannot(&error))?;
+    if !about.is_file() {
+        return Err(cannot(&"must be a regular file, not a directory or a device"));
+    }
+    let mut text = String::new();
+    let file = File::open(path).map_err(|error| cannot(&error))?;
+    file.take(LARGEST_TEXT + 1).read_to_string(&mut text).map_err(|error| cannot(&error))?;
+    if text.len() as u64 > LARGEST_TEXT {
+        return Err(cannot(&"must be at most 1 MiB long"));
+    }
+    Ok(text)
 }

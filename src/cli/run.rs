@@ -1,6 +1,6 @@
 //! `tamis run`: replays a trace on a machine and prints what it cost.
 
-use std::{fs, io::Write, num::NonZeroUsize, path::PathBuf};
+use std::{io::Write, num::NonZeroUsize, path::PathBuf};
 
 use tamis_arch::{Accelerator, energy::EnergyTable, units::Cycles};
 use tamis_sim::outcome::Outcome;
@@ -162,9 +162,7 @@ fn policy(name_or_path: &str) -> Result<Policy, Failure> {
         );
         return Err(Failure::new(Exit::Input, message));
     }
-    let text = fs::read_to_string(name_or_path)
-        .map_err(|error| Failure::new(Exit::Input, format!("{name_or_path}: {error}")))?;
-    Policy::parse(name_or_path, &text).or_exit(Exit::Input)
+    Policy::parse(name_or_path, &input::read_text(name_or_path)?).or_exit(Exit::Input)
 }
 
 fn open_summary(path: &std::path::Path) -> Result<(Staged, Staged, Folder), Failure> {

@@ -164,6 +164,19 @@ fn a_schedule_that_keeps_no_tokens_or_more_than_there_are() {
 }
 
 #[test]
+fn a_policy_file_that_is_a_folder_or_no_text() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let policy = folder.path().join("policy.toml");
+    fs::create_dir(&policy).expect("writable");
+    run_refused(&Trace::decoder(), &["--policy", &path_of(&policy)], &["not a directory"]);
+    fs::remove_dir(&policy).expect("it is empty");
+    fs::write(&policy, [0xff, 0xfe]).expect("writable");
+    run_refused(&Trace::decoder(), &["--policy", &path_of(&policy)], &["policy.toml: ", "UTF-8"]);
+    fs::write(&policy, "#".repeat(2 << 20)).expect("writable");
+    run_refused(&Trace::decoder(), &["--policy", &path_of(&policy)], &["at most 1 MiB"]);
+}
+
+#[test]
 fn a_policy_with_an_unknown_key() {
     policy_refused("token_keep = 0.5", &["policy.toml:2:1", "token_keep"]);
 }
