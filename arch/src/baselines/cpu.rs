@@ -1,5 +1,5 @@
-//! CPUs: measured where the very workload was measured, a least-squares fit elsewhere. No energy counter
-//! was readable, so there is no energy.
+//! CPUs: measured where the very workload was measured, a least-squares fit elsewhere, and nowhere faster
+//! than the fastest that was measured. No energy counter was readable, so there is no energy.
 
 use super::{
     estimate::{Estimate, Kind},
@@ -14,6 +14,10 @@ use crate::{
 
 /// Scores, in millions, up to which a layer's score tensor costs its lower rate.
 pub(super) const BREAK: f64 = 4.0;
+/// Shapes of the measured rows.
+const FEWEST_KEYS: u32 = 32;
+const MOST_KEYS: u32 = 1024;
+const HEAD_DIM: u32 = 64;
 
 crate::parameters! {
     /// Time of one layer of prefill.
@@ -50,6 +54,37 @@ struct Run {
     threads: u32,
     prefill: PrefillTime,
     decode: DecodeTime,
+}
+
+/// The best of the measured rows of a CPU and number of threads: what no fit may promise more than, for a
+/// fit knows neither what a tiny layer costs to launch nor where the cores or the memory end.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Fastest {
+    layer_us: f64,
+    flops_per_us: f64,
+    bytes_per_us: f64,
+}
+
+impl Fastest {
+    fn of<'r>(rows: impl Iterator<Item = &'r CpuRow>) -> Self {
+        let none = Self { layer_us: f64::INFINITY, flops_per_us: 0.0, bytes_per_us: 0.0 };
+        rows.fold(none, |best, row| {
+            let step = row.workload.steps().next().expect("every row has a step");
+            let layer_us = row.time_us / f64::from(row.workload.layers);
+            Self {
+                layer_us: best.layer_us.min(layer_us),
+                flops_per_us: best.flops_per_us.max(step.dense_flops() / layer_us),
+                bytes_per_us: best.bytes_per_us.max(step.kv_bytes(4.0) / layer_us),
+            }
+        })
+    }
+
+    /// Least time of a layer.
+    fn floor_us(&self, step: &Step) -> f64 {
+        let computed = step.dense_flops() / self.flops_per_us;
+        let moved = step.kv_bytes(4.0) / self.bytes_per_us;
+        self.layer_us.max(computed).max(moved)
+    }
 }
 
 /// A CPU, its measurements and its fit.
@@ -100,9 +135,19 @@ impl Cpu {
         &self.name
     }
 
+    /// Whether it ran on all cores of a server of its own: the other was a small share of a busy one.
+    pub(super) fn is_server(&self) -> bool {
+        self.runs.len() > 1
+    }
+
     /// Numbers of threads that were measured.
     pub(super) fn threads(&self) -> impl Iterator<Item = u32> {
         self.runs.iter().map(|run| run.threads)
+    }
+
+    fn fastest(&self, threads: u32) -> Fastest {
+        let own = |row: &&CpuRow| row.device == self.key && row.threads == threads;
+        Fastest::of(self.rows.iter().filter(own))
     }
 
     pub(super) fn estimate(&self, threads: u32, workload: &Workload) -> Estimate {
@@ -113,7 +158,7 @@ impl Cpu {
         });
         let (latency_us, kind, note) = match measured {
             Some(row) => (row.time_us, Kind::Measured, format!("measured on {}, fp32", row.model)),
-            None => run.model(workload),
+            None => run.model(workload, &self.fastest(threads)),
         };
         Estimate {
             device: self.name.clone(),
@@ -128,18 +173,31 @@ impl Cpu {
 }
 
 impl Run {
-    fn model(&self, workload: &Workload) -> (f64, Kind, String) {
-        let time = |step: &Step| match workload.is_decode() {
-            true => self.decode.microseconds(step),
-            false => self.prefill.microseconds(step),
-        };
-        let steps: f64 = workload.steps().map(|step| time(&step)).sum();
+    fn model(&self, workload: &Workload, fastest: &Fastest) -> (f64, Kind, String) {
+        let (mut layer_us, mut steps, mut at_floor) = (0.0, 0_u64, 0_u64);
+        for step in workload.steps() {
+            let fit = match workload.is_decode() {
+                true => self.decode.microseconds(&step),
+                false => self.prefill.microseconds(&step),
+            };
+            let floor = fastest.floor_us(&step);
+            layer_us += fit.max(floor);
+            steps += 1;
+            at_floor += u64::from(floor > fit);
+        }
         let (median_error, p90_error) = match workload.is_decode() {
             true => (self.decode.median_error, self.decode.p90_error),
             false => (self.prefill.median_error, self.prefill.p90_error),
         };
-        let note = "fit to BERT and GPT-2 shapes of up to 1024 tokens".into();
-        (f64::from(workload.layers) * steps, Kind::Model { median_error, p90_error }, note)
+        let mut note = "fit to BERT and GPT-2 shapes of 32 to 1024 tokens".to_owned();
+        let inside = workload.kv_len >= FEWEST_KEYS && workload.last_keys() <= MOST_KEYS;
+        if !inside || workload.head_dim != HEAD_DIM {
+            note.push_str(", extrapolated");
+        }
+        if 2 * at_floor > steps {
+            note.push_str("; where it promises more than any measured layer, the fastest of these");
+        }
+        (f64::from(workload.layers) * layer_us, Kind::Model { median_error, p90_error }, note)
     }
 }
 

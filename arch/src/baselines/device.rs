@@ -2,7 +2,7 @@
 
 use super::{
     form::Form,
-    workload::{Phase, Workload},
+    workload::{Phase, Step, Workload},
 };
 use crate::{
     fault::Faults,
@@ -74,6 +74,8 @@ pub(super) struct DeviceTime {
     phase: When,
     family: Option<Family>,
     pub form: Form,
+    /// Fewest kernels of a layer that the profiler showed.
+    pub fewest_kernels: u32,
     pub score_passes: u32,
     /// Measured rows that it was fitted to.
     pub rows: u32,
@@ -95,6 +97,13 @@ pub(super) struct Device {
     pub name: String,
     pub idle_w: f64,
     pub limit_w: f64,
+    pub memory_gb: f64,
+    /// Least time of a kernel in a CUDA graph.
+    pub graph_kernel_us: f64,
+    /// Least time of a kernel launched from Python.
+    python_kernel_us: f64,
+    peak_half_tflops: f64,
+    peak_single_tflops: f64,
     pub stream_median_error: f64,
     pub stream_p90_error: f64,
     pub energy: DynamicEnergy,
@@ -129,6 +138,11 @@ impl Implementation {
     pub(super) fn is_eager(self) -> bool {
         matches!(self, Self::EagerFp32 | Self::EagerHalf)
     }
+
+    /// Operations that it executes: eager code computes what the mask hides.
+    pub(super) fn flops(self, step: &Step) -> f64 {
+        if self.is_eager() { step.dense_flops() } else { step.flops() }
+    }
 }
 
 fn covers(phase: When, family: Option<Family>, workload: &Workload) -> bool {
@@ -154,6 +168,22 @@ impl Device {
         })
     }
 
+    /// Microseconds that no layer on the device takes less than, whatever its form says of small or large
+    /// shapes: its kernels one after another, and its operations at the peak rate.
+    pub(super) fn floor_us(&self, case: &DeviceTime, step: &Step) -> f64 {
+        let peak_tflops = match case.implementation {
+            Implementation::EagerFp32 => self.peak_single_tflops,
+            _ => self.peak_half_tflops,
+        };
+        let launches = f64::from(case.fewest_kernels) * self.graph_kernel_us;
+        launches.max(case.implementation.flops(step) / peak_tflops * 1e-6)
+    }
+
+    /// Microseconds that Python takes to launch a layer, at least.
+    pub(super) fn launch_us(&self, case: &DeviceTime) -> f64 {
+        f64::from(case.fewest_kernels) * self.python_kernel_us
+    }
+
     /// Microseconds of host time a layer.
     pub(super) fn host_us(
         &self,
@@ -173,9 +203,12 @@ fn read(mut root: Section<'_, '_>) -> Option<Device> {
     let error = Rule::real(0.0, 10.0);
     let rate = Rule::real(0.0, 1e6);
     let name = root.get("name", Rule::ANY);
-    for peak in ["peak_half_tflops", "peak_single_tflops", "bandwidth_gbs"] {
-        root.get::<f64>(peak, rate);
-    }
+    let peak_half_tflops = root.get("peak_half_tflops", rate);
+    let peak_single_tflops = root.get("peak_single_tflops", rate);
+    root.get::<f64>("bandwidth_gbs", rate);
+    let memory_gb = root.get("memory_gb", rate);
+    let graph_kernel_us = root.get("graph_kernel_us", rate);
+    let python_kernel_us = root.get("python_kernel_us", rate);
     let idle_w = root.get("idle_w", watts);
     let limit_w = root.get("limit_w", watts);
     let stream_median_error = root.get("stream_median_error", error);
@@ -188,6 +221,11 @@ fn read(mut root: Section<'_, '_>) -> Option<Device> {
         name: name?,
         idle_w: idle_w?,
         limit_w: limit_w?,
+        memory_gb: memory_gb?,
+        graph_kernel_us: graph_kernel_us?,
+        python_kernel_us: python_kernel_us?,
+        peak_half_tflops: peak_half_tflops?,
+        peak_single_tflops: peak_single_tflops?,
         stream_median_error: stream_median_error?,
         stream_p90_error: stream_p90_error?,
         energy: energy?,
@@ -202,6 +240,7 @@ fn device_time(mut section: Section<'_, '_>) -> Option<DeviceTime> {
     let phase = section.get("phase", Rule::ANY);
     let family = section.get_optional("family", Rule::ANY);
     let form = Form::read(&mut section);
+    let fewest_kernels = section.get("fewest_kernels", Rule::between(1, 100));
     let score_passes = section.get("score_passes", Rule::between(0, 100));
     let rows = section.get("rows", Rule::between(1, 1_000_000));
     let median_error = section.get("median_error", Rule::real(0.0, 10.0));
@@ -213,6 +252,7 @@ fn device_time(mut section: Section<'_, '_>) -> Option<DeviceTime> {
         phase: phase?,
         family: family?,
         form: form?,
+        fewest_kernels: fewest_kernels?,
         score_passes: score_passes?,
         rows: rows?,
         median_error: median_error?,

@@ -14,6 +14,8 @@ crate::choices! {
         Kernels = "kernels",
         /// Launches, then K and V once.
         KernelsStream = "kernels-stream",
+        /// Launches, then K and V copied once a query head.
+        KernelsCopies = "kernels-copies",
     }
 }
 
@@ -28,6 +30,8 @@ pub(super) enum Form {
     Kernels { launches_us: f64, ps_per_score: f64 },
     /// `kernels * t + kv_bytes / rate`.
     KernelsStream { launches_us: f64, gbs: f64 },
+    /// `kernels * t + kv_bytes * heads / kv_heads / rate`.
+    KernelsCopies { launches_us: f64, gbs: f64 },
 }
 
 const TIME: Rule = Rule::real(0.0, 1e6);
@@ -69,6 +73,11 @@ impl Form {
                 let gbs = section.get("gbs", RATE);
                 Some(Self::KernelsStream { launches_us: launches_us?, gbs: gbs? })
             }
+            FormName::KernelsCopies => {
+                let launches_us = launches(section);
+                let gbs = section.get("gbs", RATE);
+                Some(Self::KernelsCopies { launches_us: launches_us?, gbs: gbs? })
+            }
         }
     }
 
@@ -91,6 +100,10 @@ impl Form {
             }
             Self::KernelsStream { launches_us, gbs } => {
                 launches_us + step.kv_bytes(size) / gbs * 1e-3
+            }
+            Self::KernelsCopies { launches_us, gbs } => {
+                let copies = f64::from(workload.heads) / f64::from(workload.kv_heads.max(1));
+                launches_us + copies * step.kv_bytes(size) / gbs * 1e-3
             }
         }
     }

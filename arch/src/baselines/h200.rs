@@ -30,8 +30,10 @@ struct Modelled<'d> {
     case: &'d DeviceTime,
     device_us: f64,
     latency_us: f64,
-    /// Steps' layers whose host time is longer than their device time.
+    /// Most steps' layers wait for the host.
     host_bound: bool,
+    /// Most steps' layers take the least that one can, where the form says less.
+    at_floor: bool,
 }
 
 /// What energy is charged for.
@@ -78,7 +80,7 @@ impl H200 {
             kind: measured.map_or_else(|| self.kind(launch, &modelled), |_| Kind::Measured),
             energy: Some(total),
             dynamic_energy: Some(dynamic),
-            note: note(launch, &modelled, measured),
+            note: self.note(implementation, launch, workload, &modelled, measured),
         }
     }
 
@@ -93,17 +95,24 @@ impl H200 {
         let case = case.expect("the device's file has a case for every implementation and phase");
         let host = self.device.host_us(implementation, workload);
         let host = host.expect("the device's file has a host time for every case");
+        let host = host.max(self.device.launch_us(case));
         let layers = f64::from(workload.layers);
-        let (mut device_us, mut latency_us, mut steps, mut bound) = (0.0, 0.0, 0_u64, 0_u64);
+        let (mut device_us, mut latency_us) = (0.0, 0.0);
+        let (mut steps, mut host_bound, mut at_floor) = (0_u64, 0_u64, 0_u64);
         for step in workload.steps() {
-            let device = case.form.microseconds(&step, implementation.element_bytes());
+            let form = case.form.microseconds(&step, implementation.element_bytes());
+            let floor = self.device.floor_us(case, &step);
+            let device = form.max(floor);
             let waits = launch == Launch::Stream && host > device;
             device_us += layers * device;
             latency_us += layers * if waits { host } else { device };
             steps += 1;
-            bound += u64::from(waits);
+            host_bound += u64::from(waits);
+            at_floor += u64::from(floor > form);
         }
-        Modelled { case, device_us, latency_us, host_bound: 2 * bound > steps }
+        let most = |count: u64| 2 * count > steps;
+        let (host_bound, at_floor) = (most(host_bound), most(at_floor));
+        Modelled { case, device_us, latency_us, host_bound, at_floor }
     }
 
     fn kind(&self, launch: Launch, modelled: &Modelled<'_>) -> Kind {
@@ -136,10 +145,8 @@ impl H200 {
         let passes = f64::from(modelled.case.score_passes);
         let mut work = Work { device_us: modelled.device_us, ..Work::default() };
         for step in workload.steps() {
-            let computed =
-                if implementation.is_eager() { step.dense_flops() } else { step.flops() };
             let moved = step.bytes(size) + passes * step.scores() * size;
-            work.flops += f64::from(workload.layers) * computed;
+            work.flops += f64::from(workload.layers) * implementation.flops(&step);
             work.bytes += f64::from(workload.layers) * moved;
         }
         let dynamic = self.dynamic_pj(implementation, &work, latency_us);
@@ -166,21 +173,69 @@ impl H200 {
         let most = (self.device.limit_w - self.device.idle_w) * latency_us * 1e6;
         (busy + per_flop * work.flops + figures.pj_per_byte * work.bytes).min(most)
     }
-}
 
-fn note(launch: Launch, modelled: &Modelled<'_>, measured: Option<&GpuRow>) -> String {
-    let from = match measured {
-        Some(row) => format!("measured on {}, {}", row.model, row.dtype),
-        None => format!("fit to {} rows of {}", modelled.case.rows, modelled.case.name),
-    };
-    let bound = match launch {
-        Launch::Graph => "a CUDA graph, without launch cost",
-        Launch::Stream if modelled.host_bound => {
-            "bound by launching from Python: compare with the graph as well"
+    /// Whether K, V and the scores of eager code fit its memory.
+    pub(super) fn holds(&self, implementation: Implementation, workload: &Workload) -> bool {
+        self.gigabytes(implementation, workload) <= self.device.memory_gb
+    }
+
+    fn gigabytes(&self, implementation: Implementation, workload: &Workload) -> f64 {
+        workload.gigabytes(implementation.element_bytes(), implementation.is_eager())
+    }
+
+    /// What to know: where the number comes from, what bounds it, and where it leaves what was measured.
+    fn note(
+        &self,
+        implementation: Implementation,
+        launch: Launch,
+        workload: &Workload,
+        modelled: &Modelled<'_>,
+        measured: Option<&GpuRow>,
+    ) -> String {
+        let mut notes = vec![match measured {
+            Some(row) => format!("measured on {}, {}", row.model, row.dtype),
+            None => format!("fit to {} rows of {}", modelled.case.rows, modelled.case.name),
+        }];
+        if measured.is_none() {
+            notes.extend(self.outside(modelled.case, workload));
         }
-        Launch::Stream => "bound by the device",
-    };
-    format!("{from}; {bound}")
+        notes.push(match launch {
+            Launch::Graph => "a CUDA graph, without launch cost".into(),
+            Launch::Stream if modelled.host_bound => {
+                "bound by launching from Python: compare with the graph as well".into()
+            }
+            Launch::Stream => "bound by the device".into(),
+        });
+        if measured.is_none() && modelled.at_floor {
+            notes.push(format!(
+                "at the least that a layer can take ({} kernels of {} us, or its operations at the peak \
+                 rate): the real time is longer",
+                modelled.case.fewest_kernels, self.device.graph_kernel_us
+            ));
+        }
+        if !self.holds(implementation, workload) {
+            notes.push(format!(
+                "needs {:.0} GB of a memory of {:.0} GB: this device could not run it",
+                self.gigabytes(implementation, workload),
+                self.device.memory_gb
+            ));
+        }
+        notes.join("; ")
+    }
+
+    /// Says so if the shape lies outside the rows that the case was fitted to.
+    fn outside(&self, case: &DeviceTime, workload: &Workload) -> Option<String> {
+        let own = self
+            .rows
+            .iter()
+            .filter(|row| self.device.device_time(row.implementation, &row.workload) == Some(case));
+        let keys = own.map(|row| row.workload.kv_len);
+        let (least, most) =
+            keys.fold((u32::MAX, 0), |(least, most), keys| (least.min(keys), most.max(keys)));
+        let (first, last) = (workload.kv_len, workload.last_keys());
+        (first < least || last > most)
+            .then(|| format!("extrapolated: the rows have {least} to {most} keys"))
+    }
 }
 
 #[cfg(test)]

@@ -56,9 +56,9 @@ enum Subject {
     Paper(PaperDevice),
 }
 
-/// What a report compares with by default: the H200 with eager code in both precisions as a script
-/// launches it, with eager 16-bit code and the best fused kernel as CUDA graphs; both CPUs; the
-/// paper's devices.
+/// Every baseline: the H200 with eager code in both precisions as a script launches it, with eager 16-bit
+/// code and the best fused kernel as CUDA graphs; both CPUs; the paper's devices. For files; a table that
+/// people read has [`shown`].
 #[must_use]
 pub fn baselines() -> Vec<Baseline> {
     use Implementation::{EagerFp32, EagerHalf};
@@ -81,6 +81,14 @@ pub fn baselines() -> Vec<Baseline> {
     subjects.into_iter().map(Baseline).collect()
 }
 
+/// What a table compares with: the GPU as the paper used its own (eager, fp32, from Python) and at its
+/// best; a server's CPU on one thread and on all; the paper's devices. Left out are those that say
+/// nothing of this workload ([`Baseline::is_shown`]).
+#[must_use]
+pub fn shown(workload: &Workload) -> Vec<Baseline> {
+    baselines().into_iter().filter(|baseline| baseline.is_shown(workload)).collect()
+}
+
 impl Baseline {
     /// The H200 with one implementation, launched one way.
     #[must_use]
@@ -95,6 +103,21 @@ impl Baseline {
             Subject::Gpu { gpu, .. } | Subject::Fused { gpu, .. } => gpu.name(),
             Subject::Cpu { cpu, .. } => cpu.name(),
             Subject::Paper(device) => device.name(),
+        }
+    }
+
+    /// Whether [`shown`] has it: not the GPU's eager code where its memory is too small, not the second
+    /// CPU, and the paper's devices only for shapes of the paper's benchmarks.
+    #[must_use]
+    pub fn is_shown(&self, workload: &Workload) -> bool {
+        match &self.0 {
+            Subject::Gpu { gpu, implementation: Implementation::EagerFp32, launch } => {
+                *launch == Launch::Stream && gpu.holds(Implementation::EagerFp32, workload)
+            }
+            Subject::Gpu { .. } => false,
+            Subject::Fused { launch, .. } => *launch == Launch::Graph,
+            Subject::Cpu { cpu, .. } => cpu.is_server(),
+            Subject::Paper(_) => paper::knows(workload),
         }
     }
 

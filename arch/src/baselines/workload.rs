@@ -58,10 +58,27 @@ impl Workload {
             .map(move |step| Step { workload: self, kv_len: self.kv_len.saturating_add(step) })
     }
 
+    /// Keys of the last step.
+    #[must_use]
+    pub fn last_keys(&self) -> u32 {
+        match self.phase {
+            Phase::Prefill { .. } => self.kv_len,
+            Phase::Decode { steps } => self.kv_len.saturating_add(steps.saturating_sub(1)),
+        }
+    }
+
     /// Whether one query is computed a step.
     #[must_use]
     pub fn is_decode(&self) -> bool {
         matches!(self.phase, Phase::Decode { .. })
+    }
+
+    /// Gigabytes that must be in memory at once: K and V of all layers, and, where the code writes it out,
+    /// the score tensor of one layer.
+    pub(super) fn gigabytes(&self, size: f64, writes_scores: bool) -> f64 {
+        let last = Step { workload: *self, kv_len: self.last_keys() };
+        let scores = if writes_scores { last.scores() * size } else { 0.0 };
+        (f64::from(self.layers) * last.kv_bytes(size) + scores) * 1e-9
     }
 
     /// Whether several query heads share a K/V head.
