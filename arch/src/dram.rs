@@ -114,7 +114,8 @@ impl Dram {
     /// A memory of `channels` channels of a standard that Tamis knows.
     ///
     /// # Errors
-    /// When there is no such standard, or the mapping does not name every address bit once.
+    /// When there is no such standard, it does not refresh as asked, or the mapping does not name every address
+    /// bit once.
     pub fn new(
         standard: &str,
         channels: u32,
@@ -122,6 +123,9 @@ impl Dram {
         controller: Controller,
     ) -> Result<Self, DramError> {
         let chips = Standard::preset(standard)?;
+        if controller.refresh == Refresh::PerBank && !chips.refreshes_banks() {
+            return Err(DramError::NoBankRefresh { standard: standard.into() });
+        }
         let mapping = MappingSpec::parse(mapping, channels, &chips.organisation)?;
         Ok(Self::of(standard.into(), chips, channels, mapping, controller))
     }
@@ -149,4 +153,10 @@ pub enum DramError {
     /// The mapping.
     #[error(transparent)]
     Mapping(#[from] MappingError),
+    /// Refresh of one bank after the other.
+    #[error("`{standard}` has no refresh of single banks: refresh is all-bank or none")]
+    NoBankRefresh {
+        /// The standard.
+        standard: String,
+    },
 }

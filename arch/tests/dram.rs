@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use tamis_arch::{
-    dram::{Controller, Dram, MappingPreset, MappingSpec, STANDARDS, Standard, standard_source},
+    dram::{
+        Controller, Dram, MappingPreset, MappingSpec, Refresh, STANDARDS, Standard, standard_source,
+    },
     fault::{Faults, Source},
 };
 
@@ -80,12 +82,42 @@ fn a_constraint_names_known_things_and_no_negative_distance() {
 }
 
 #[test]
+fn banks_are_refreshed_one_by_one_only_where_the_standard_can() {
+    let controller = Controller { refresh: Refresh::PerBank, ..Controller::usual() };
+    assert!(Dram::new("lpddr5", 1, "tamis", controller.clone()).is_ok());
+    let message = Dram::new("ddr4", 1, "tamis", controller).expect_err("it cannot").to_string();
+    assert_eq!(message, "`ddr4` has no refresh of single banks: refresh is all-bank or none");
+}
+
+#[test]
+fn a_standard_moves_as_many_bytes_a_second_as_its_name_says() {
+    // Gigabytes a second of a channel: a transaction every burst on each data bus.
+    for (name, rate) in [
+        ("hbm2", 32.0),
+        ("hbm2-release", 16.0),
+        ("hbm2e", 51.2),
+        ("hbm3", 51.2),
+        ("gddr6", 28.0),
+        ("lpddr5", 12.8),
+        ("ddr4", 25.6),
+        ("ddr5", 19.2),
+    ] {
+        let standard = Standard::preset(name).expect("it is known");
+        let buses = f64::from(standard.organisation.pseudo_channels);
+        let bytes = standard.organisation.transaction.0 as f64 * buses;
+        let found = bytes * standard.clock.0.get() as f64 * 1e-3 / f64::from(standard.timing.burst);
+        assert!((found - rate).abs() < 1e-9, "{name}: {found}");
+    }
+}
+
+#[test]
 fn a_standard_that_is_not_there_is_an_error_that_says_so() {
     let message =
         |name| standard_source(name, Path::new("/nowhere")).map(|_| ()).expect_err("none");
     assert_eq!(
         message("hbmm2"),
-        "none is called `hbmm2` (did you mean `hbm2`?); there are hbm2, and a file ends in .toml"
+        "none is called `hbmm2` (did you mean `hbm2`?); there are hbm2, hbm2-release, hbm2e, hbm3, gddr6, \
+         lpddr5, ddr4, ddr5, and a file ends in .toml"
     );
     assert!(message("mine.toml").starts_with("/nowhere/mine.toml: "));
 }

@@ -51,7 +51,7 @@ impl Block for Dram {
 
     fn read(mut section: Section<'_, '_>) -> Option<Self> {
         let standard = read_standard(&mut section);
-        let checks = mapping_and_watermarks(&mut section, standard.as_ref());
+        let checks = joint_rules(&mut section, standard.as_ref());
         let written = DramSection::read(section);
         let (written, standard, mapping) = (written?, standard?, checks?);
         let controller = Controller {
@@ -101,10 +101,7 @@ fn read_standard(section: &mut Section<'_, '_>) -> Option<Standard> {
 }
 
 /// The rules that join parameters of the section.
-fn mapping_and_watermarks(
-    section: &mut Section<'_, '_>,
-    standard: Option<&Standard>,
-) -> Option<MappingSpec> {
+fn joint_rules(section: &mut Section<'_, '_>, standard: Option<&Standard>) -> Option<MappingSpec> {
     let high = section.peek::<u32>("write_high_percent");
     let low = section.peek::<u32>("write_low_percent");
     if let (Some(high), Some(low)) = (high, low)
@@ -115,6 +112,12 @@ fn mapping_and_watermarks(
             "`dram.write_low_percent` must not be above `dram.write_high_percent` ({low} > {high})"
         );
         section.faults().note(message, places.into_iter().flatten());
+    }
+    if section.peek::<Refresh>("refresh") == Some(Refresh::PerBank)
+        && standard.is_some_and(|standard| !standard.refreshes_banks())
+    {
+        let message = "cannot be \"per-bank\": the standard has no refresh of single banks";
+        section.note("refresh", message);
     }
     let text = section.peek::<String>("mapping")?;
     // A number that is no power of two has a fault of its own.

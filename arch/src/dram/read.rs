@@ -10,7 +10,19 @@ use crate::{
 };
 
 /// The standards that Tamis knows, by name: commented files, compiled in.
-pub const STANDARDS: &[(&str, &str)] = &[("hbm2", include_str!("../../presets/dram/hbm2.toml"))];
+pub const STANDARDS: &[(&str, &str)] = &[
+    ("hbm2", include_str!("../../presets/dram/hbm2.toml")),
+    ("hbm2-release", include_str!("../../presets/dram/hbm2-release.toml")),
+    ("hbm2e", include_str!("../../presets/dram/hbm2e.toml")),
+    ("hbm3", include_str!("../../presets/dram/hbm3.toml")),
+    ("gddr6", include_str!("../../presets/dram/gddr6.toml")),
+    ("lpddr5", include_str!("../../presets/dram/lpddr5.toml")),
+    ("ddr4", include_str!("../../presets/dram/ddr4.toml")),
+    ("ddr5", include_str!("../../presets/dram/ddr5.toml")),
+];
+
+/// What standards extend: the table of constraints that they share. It is none itself.
+const BASE: (&str, &str) = ("jedec", include_str!("../../presets/dram/jedec.toml"));
 
 /// Keys that a file states itself, whatever it extends.
 const OWN_KEYS: &[&str] = &["name", "description"];
@@ -77,6 +89,9 @@ impl Standard {
     #[must_use]
     pub fn read(source: Source, faults: &mut Faults) -> Option<Self> {
         let find = |base: &str, from: &Source| {
+            if base == BASE.0 {
+                return Ok(Source { name: "preset:dram/jedec.toml".into(), text: BASE.1.into() });
+            }
             let folder = Path::new(&from.name).parent().unwrap_or(Path::new(""));
             standard_source(base, folder)
         };
@@ -178,7 +193,7 @@ fn read_timing(mut section: Section<'_, '_>, spans: Option<&Spans>) -> Option<Ti
 }
 
 /// Rules that join spans: whether each holds, the span to point at, and the rule.
-fn rules(timing: &Timing) -> [(bool, &'static str, &'static str); 6] {
+fn rules(timing: &Timing) -> [(bool, &'static str, &'static str); 5] {
     [
         (timing.burst > 0, "BL", "must be at least 1: a transaction takes time on the bus"),
         (
@@ -190,11 +205,6 @@ fn rules(timing: &Timing) -> [(bool, &'static str, &'static str); 6] {
             timing.refresh_interval > timing.refresh,
             "REFI",
             "must be longer than `RFC`: there would be no time between refreshes",
-        ),
-        (
-            timing.bank_refresh_interval > 0,
-            "REFIPB",
-            "must be at least 1: banks are refreshed one after the other",
         ),
         (timing.read_latency > 0, "CL", "must be at least 1"),
         (timing.write_latency > 0, "CWL", "must be at least 1"),

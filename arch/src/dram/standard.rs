@@ -112,7 +112,7 @@ pub struct Timing {
     pub refresh_interval: u32,
     /// Length of a refresh of all banks.
     pub refresh: u32,
-    /// Between refreshes of one bank.
+    /// Between refreshes of one bank after the other; 0 in a standard without them.
     pub bank_refresh_interval: u32,
     /// Length of a refresh of one bank.
     pub bank_refresh: u32,
@@ -139,6 +139,12 @@ pub struct Constraint {
 }
 
 impl Standard {
+    /// Whether banks can be refreshed one by one.
+    #[must_use]
+    pub fn refreshes_banks(&self) -> bool {
+        self.timing.bank_refresh_interval > 0
+    }
+
     /// Distance of the first clocks of two commands that a constraint asks for; 0 where it asks for none.
     #[must_use]
     pub fn spacing(&self, rule: &Constraint) -> u32 {

@@ -33,6 +33,8 @@ pub struct Channel {
     fixed: Fixed,
     /// Writes are being drained.
     writing: bool,
+    /// Whether to drain them is to be decided at this tick.
+    turn: u64,
     /// Everything up to this tick has been decided.
     now: u64,
     /// No command issues before this tick.
@@ -94,6 +96,7 @@ impl Channel {
                 single_bus: dram.standard.buses == Buses::Single,
             },
             writing: false,
+            turn: 1,
             now: 0,
             next: 1,
             arrivals: (0, 0),
@@ -190,11 +193,13 @@ impl Channel {
 
     /// No command issues before this tick.
     fn next_decision(&self) -> u64 {
-        self.buses.iter().map(Bus::next).fold(self.refresher.next(), u64::min)
+        let next = self.refresher.next().min(self.turn);
+        self.buses.iter().map(Bus::next).fold(next, u64::min)
     }
 
     fn step(&mut self, now: u64) {
         self.timing.come_to(now);
+        self.turn = NEVER;
         if now == self.refresher.next() {
             self.refresher.raise(&mut self.buses);
             self.buses.iter_mut().for_each(|bus| bus.look_at_rows(now));
@@ -204,9 +209,9 @@ impl Channel {
             self.column_slot(bus, now);
             self.set_mode(bus, now, now + 1);
             self.row_slot(bus, now);
-            if self.mode() != self.writing {
-                self.buses[bus].look_at_all(now + 1);
-            }
+        }
+        if self.mode() != self.writing {
+            self.turn = now + 1;
         }
     }
 
@@ -245,8 +250,9 @@ impl Channel {
     /// A request for `row` of `bank` has come: when could a command issue for it?
     fn expect(&mut self, kind: Kind, bank: usize, row: u32, from: u64) {
         if self.writing != self.mode() {
-            self.buses.iter_mut().for_each(|bus| bus.look_at_all(from));
-        } else if kind == self.served() {
+            self.turn = from.min(self.turn);
+        }
+        if kind == self.served() {
             let command = match self.banks.row(bank) {
                 Some(open) if open == row => column_command(kind),
                 Some(_) => Command::Precharge,

@@ -5,7 +5,7 @@ use tamis_arch::dram::{Buses, Command, Dram, Level, PagePolicy, Refresh, Sharing
 use tamis_dram::{Completion, Kind, Request, Tick};
 
 /// Ticks after which no constraint reaches back.
-const MEMORY: u64 = 1_000;
+const MEMORY: u64 = 1_200;
 
 #[derive(Clone, Copy)]
 struct Waiting {
