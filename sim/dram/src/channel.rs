@@ -10,6 +10,7 @@ use self::{refresh::Refresher, slots::Bus, state::Banks};
 use crate::{
     Completion, Full, Kind, Location, Request, Stats, Tick, Ticks,
     inflight::Inflight,
+    lost::Lost,
     queue::{Age, Entry, Queues},
     timing::Timing,
 };
@@ -30,6 +31,7 @@ pub struct Channel {
     refresher: Refresher,
     buses: Vec<Bus>,
     inflight: Inflight,
+    lost: Lost,
     fixed: Fixed,
     /// Writes are being drained.
     writing: bool,
@@ -77,8 +79,12 @@ impl Channel {
             usize::try_from(controller.write_queue * percent).expect("a queue fits memory")
         };
         let refresher = Refresher::new(dram);
+        let timing = Timing::new(dram);
+        let buses = usize::try_from(organisation.pseudo_channels).expect("64 fits");
+        let lost = Lost::new(timing.causes().len(), buses, banks / buses, u64::from(spans.burst));
         Self {
-            timing: Timing::new(dram),
+            timing,
+            lost,
             queues: Queues::new(controller.read_queue, controller.write_queue, banks),
             banks: Banks::new(dram),
             buses: Bus::of(dram),
@@ -144,6 +150,7 @@ impl Channel {
         self.arrivals = (now.0, if last == now.0 { count + 1 } else { 0 });
         let entry = Entry::new(request.id, Age::new(now.0, self.arrivals.1), row, column);
         self.queues.of_mut(request.kind).push(bank, entry, self.banks.row(bank));
+        self.lost.arrive(bank, now.0);
         self.expect(request.kind, bank, row, now.0 + 1);
         self.next = self.next_decision();
         Ok(())
@@ -179,6 +186,7 @@ impl Channel {
         let mut stats = self.stats.clone();
         stats.channel_ticks = Ticks(self.now);
         stats.pseudo_ticks = self.banks.residency(self.now);
+        stats.lost = self.lost.up_to(self.now, &self.timing);
         stats
     }
 

@@ -53,6 +53,7 @@
 mod channel;
 mod energy;
 mod inflight;
+mod lost;
 mod mapping;
 mod memory;
 mod queue;

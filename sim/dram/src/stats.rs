@@ -1,6 +1,6 @@
 //! What a channel counts: plain integers, priced and divided when a report is written.
 
-use std::ops::AddAssign;
+use std::{collections::BTreeMap, ops::AddAssign};
 
 use serde::Serialize;
 use tamis_arch::{dram::Command, units::Bytes};
@@ -28,6 +28,9 @@ pub struct Stats {
     pub pseudo_ticks: Residency,
     /// Ticks that data buses of pseudo-channels moved data.
     pub data_ticks: Ticks,
+    /// Ticks that they did not, by what they waited for: a constraint by the name that the standard's file gives
+    /// it, `row bus`, `column bus`, `refresh`, or `no request`. With `data_ticks` all ticks of `pseudo_ticks`.
+    pub lost: BTreeMap<String, Ticks>,
     /// From arrival to last beat, of reads.
     pub read_latency: Latencies,
 }
@@ -178,6 +181,9 @@ impl AddAssign<&Self> for Stats {
         self.written_bytes += other.written_bytes;
         self.pseudo_ticks += other.pseudo_ticks;
         self.data_ticks += other.data_ticks;
+        for (cause, ticks) in &other.lost {
+            *self.lost.entry(cause.clone()).or_default() += *ticks;
+        }
         self.read_latency += &other.read_latency;
     }
 }

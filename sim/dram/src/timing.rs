@@ -38,6 +38,13 @@ struct Rule {
     ring: Option<usize>,
 }
 
+impl Rule {
+    fn cause(&self) -> u8 {
+        let [cause, ..] = self.span.to_le_bytes();
+        cause
+    }
+}
+
 /// The ticks of the last commands of a kind, at each node of a level.
 #[derive(Clone, Debug)]
 struct Ring {
@@ -47,6 +54,15 @@ struct Ring {
     /// `window` ticks for each node; 0 is never, as no command issues at tick 0.
     past: Vec<u64>,
     oldest: Vec<usize>,
+}
+
+/// A constraint held a command until a tick.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Held {
+    pub(crate) until: u64,
+    pub(crate) cause: u8,
+    /// The command that was held.
+    to: u8,
 }
 
 /// When is which command legal.
@@ -182,6 +198,54 @@ impl Timing {
         self.ready[command.index()].at_most(limit, banks)
     }
 
+    /// From when on a command is legal, and the constraint that it was held by until then.
+    #[inline]
+    pub(crate) fn held(&self, command: Command, bank: usize) -> Held {
+        let stamp = self.ready[command.index()].get(bank);
+        let [cause, ..] = stamp.to_le_bytes();
+        Held { until: self.tick(stamp), cause, to: small(command) }
+    }
+
+    /// Whether the constraint that held a command runs from a refresh.
+    pub(crate) fn comes_from_refresh(&self, held: Held) -> bool {
+        let rules =
+            [Command::RefreshAll, Command::RefreshBank].map(|from| &self.rules[from.index()]);
+        rules
+            .into_iter()
+            .flatten()
+            .any(|rule| rule.to.index() == usize::from(held.to) && rule.cause() == held.cause)
+    }
+
+    /// Ticks from an activate to a column command of its bank.
+    pub(crate) fn opening(&self, command: Command) -> u64 {
+        self.latency(Command::Activate, command).map_or(0, |rule| rule.ticks)
+    }
+
+    /// The constraint behind [`Timing::opening`].
+    pub(crate) fn opening_cause(&self) -> u8 {
+        self.latency(Command::Activate, Command::Read).map_or(0, Rule::cause)
+    }
+
+    /// Ticks from a precharge to an activate of its bank.
+    pub(crate) fn closing(&self) -> u64 {
+        self.latency(Command::Precharge, Command::Activate).map_or(0, |rule| rule.ticks)
+    }
+
+    /// The constraint behind [`Timing::closing`].
+    pub(crate) fn closing_cause(&self) -> u8 {
+        self.latency(Command::Precharge, Command::Activate).map_or(0, Rule::cause)
+    }
+
+    fn latency(&self, from: Command, to: Command) -> Option<&Rule> {
+        let mut rules = self.rules[from.index()].iter();
+        rules.find(|rule| rule.to == to && rule.level == Level::Bank)
+    }
+
+    /// Names of the constraints.
+    pub(crate) fn causes(&self) -> &[String] {
+        &self.causes
+    }
+
     /// When a command is first legal for one of a set of banks; never for none.
     #[inline]
     pub(crate) fn next(&self, command: Command, banks: u64) -> u64 {
@@ -210,6 +274,10 @@ impl Timing {
         self.ready.iter_mut().for_each(|lanes| lanes.rebase(span));
         self.epoch = now;
     }
+}
+
+fn small(command: Command) -> u8 {
+    u8::try_from(command.index()).expect("there are few commands")
 }
 
 /// The number of a bit as that of a bank.

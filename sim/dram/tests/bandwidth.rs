@@ -45,6 +45,8 @@ fn the_counts_of_a_run_add_up() {
             assert_eq!(stats.data_ticks, Ticks(2 * columns));
             assert_eq!(stats.pseudo_ticks.total(), Ticks(2 * 16 * end.0));
             assert_eq!(stats.channel_ticks, Ticks(16 * end.0));
+            let lost = stats.lost.values().map(|ticks| ticks.0).sum::<u64>();
+            assert_eq!(lost + stats.data_ticks.0, stats.pseudo_ticks.total().0);
             let rounds = end.0 / u64::from(dram.standard.timing.refresh_interval);
             if refresh == Refresh::AllBank {
                 let refreshes = stats.count(Command::RefreshAll);

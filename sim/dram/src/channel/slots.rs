@@ -12,6 +12,7 @@ use tamis_arch::dram::{Command, Dram, Sharing};
 use super::{Channel, NEVER, column_command};
 use crate::{
     Completion, Kind, Tick, Ticks,
+    lost::Call,
     queue::{Age, Ages, Entry},
     timing::{MOST_BANKS, bank_number},
 };
@@ -202,6 +203,7 @@ impl Channel {
         self.stats.rows.misses += u64::from(!entry.touched);
         entry.touched = true;
         self.banks.activate(bank, kind, entry, now);
+        self.lost.row(Command::Activate, bank, now, self.timing.held(Command::Activate, bank));
         self.count(Command::Activate, bank, now);
         for command in [Command::Read, Command::Write] {
             let ready = self.timing.ready(command, bank);
@@ -212,6 +214,7 @@ impl Channel {
     fn precharge(&mut self, bank: usize, now: u64) {
         self.queues.close(bank);
         self.banks.close(bank, now);
+        self.lost.row(Command::Precharge, bank, now, self.timing.held(Command::Precharge, bank));
         self.count(Command::Precharge, bank, now);
     }
 
@@ -278,7 +281,10 @@ impl Channel {
 
     /// A column command issues for a request: its data follow.
     fn transfer(&mut self, kind: Kind, entry: Entry, bank: usize, now: u64) {
-        self.count(column_command(kind), bank, now);
+        let command = column_command(kind);
+        let (arrived, held) = (entry.age.arrived(), self.timing.held(command, bank));
+        self.lost.column(&Call { command, bank, now, arrived, held }, &self.timing);
+        self.count(command, bank, now);
         self.stats.data_ticks += Ticks(self.fixed.burst);
         match kind {
             Kind::Read => {

@@ -1,0 +1,207 @@
+//! Why a data bus did not move data: every tick of a pseudo-channel is either a transfer's or charged to what
+//! kept the next one waiting.
+//!
+//! Time is that of column commands: a command at tick `t` is the transfer of `t` and the ticks of its burst. When
+//! one issues after a gap, the gap is charged to what its request waited for since it came: first to the waits that it
+//! shares with others, the last one first (its bus, the constraint that held the read or write, the row bus and the
+//! constraint that held the activate, those of the precharge), and only then to the latencies that it has even alone
+//! (tRCD, tRP). So a run that is bound by tFAW says tFAW, although each of its requests also waits for tRCD.
+
+use std::collections::BTreeMap;
+
+use tamis_arch::dram::Command;
+
+use crate::{
+    Ticks,
+    timing::{Held, MOST_BANKS, Timing},
+};
+
+/// Nothing waited for this pseudo-channel.
+const NO_REQUEST: &str = "no request";
+/// The command was legal, but its bus carried others, or older ones were preferred.
+const COLUMN_BUS: &str = "column bus";
+const ROW_BUS: &str = "row bus";
+/// A refresh, and the wait for it.
+const REFRESH: &str = "refresh";
+/// Requests wait, and no command has issued yet to say why.
+const WAITING: &str = "still waiting";
+
+/// A row command: when it issued, and what held it until when.
+#[derive(Clone, Copy, Debug, Default)]
+struct Step {
+    at: u64,
+    held: Held,
+}
+
+/// The data bus of a pseudo-channel.
+#[derive(Clone, Copy, Debug, Default)]
+struct Bus {
+    /// The last transfer ends here.
+    free: u64,
+    /// Requests that wait.
+    waiting: u32,
+    /// Since when some do.
+    since: u64,
+}
+
+/// The accounts of a channel.
+#[derive(Clone, Debug)]
+pub(crate) struct Lost {
+    /// By cause of the table of constraints, then the others.
+    ticks: Vec<u64>,
+    others: [u64; 5],
+    buses: Vec<Bus>,
+    opened: [Step; MOST_BANKS],
+    closed: [Step; MOST_BANKS],
+    burst: u64,
+    banks_per_bus: usize,
+}
+
+#[derive(Clone, Copy)]
+enum Other {
+    NoRequest,
+    ColumnBus,
+    RowBus,
+    Refresh,
+    Waiting,
+}
+
+const OTHERS: [&str; 5] = [NO_REQUEST, COLUMN_BUS, ROW_BUS, REFRESH, WAITING];
+
+impl Lost {
+    pub(crate) fn new(causes: usize, buses: usize, banks_per_bus: usize, burst: u64) -> Self {
+        Self {
+            ticks: vec![0; causes],
+            others: [0; 5],
+            buses: vec![Bus::default(); buses],
+            opened: [Step::default(); MOST_BANKS],
+            closed: [Step::default(); MOST_BANKS],
+            burst,
+            banks_per_bus,
+        }
+    }
+
+    /// A request for a bank waits from the tick after `now` on.
+    #[inline]
+    pub(crate) fn arrive(&mut self, bank: usize, now: u64) {
+        let bus = &mut self.buses[bank / self.banks_per_bus];
+        if bus.waiting == 0 {
+            bus.since = now + 1;
+        }
+        bus.waiting += 1;
+    }
+
+    /// A row command is about to issue.
+    #[inline]
+    pub(crate) fn row(&mut self, command: Command, bank: usize, now: u64, held: Held) {
+        let steps = match command {
+            Command::Activate => &mut self.opened,
+            _ => &mut self.closed,
+        };
+        steps[bank % MOST_BANKS] = Step { at: now, held };
+    }
+
+    /// A column command is about to issue for a request that came at `arrived`.
+    #[inline]
+    pub(crate) fn column(&mut self, call: &Call, timing: &Timing) {
+        let bus = &mut self.buses[call.bank / self.banks_per_bus];
+        bus.waiting -= 1;
+        let free = bus.free;
+        bus.free = call.now + self.burst;
+        if call.now > free {
+            let start = free.max(bus.since);
+            self.others[Other::NoRequest as usize] += start - free;
+            self.explain(call.now - start, call, timing);
+        }
+    }
+
+    /// Charges a gap before a column command.
+    fn explain(&mut self, gap: u64, call: &Call, timing: &Timing) {
+        let mut gap = Gap(gap);
+        let came = call.arrived + 1;
+        let Call { held, .. } = *call;
+        let opened = self.opened[call.bank % MOST_BANKS];
+        let closed = self.closed[call.bank % MOST_BANKS];
+        // Whether the row was opened, and another closed before, while this request waited.
+        let opens = opened.at >= came;
+        let closes = opens && closed.at >= came;
+
+        self.other(Other::ColumnBus, gap.take(call.now, held.until.max(came)));
+        let alone = if opens { opened.at + timing.opening(call.command) } else { came };
+        self.charge(held, gap.take(held.until, alone), timing);
+        if opens {
+            self.other(Other::RowBus, gap.take(opened.at, opened.held.until.max(came)));
+            let alone = if closes { closed.at + timing.closing() } else { came };
+            self.charge(opened.held, gap.take(opened.held.until, alone), timing);
+        }
+        if closes {
+            self.other(Other::RowBus, gap.take(closed.at, closed.held.until.max(came)));
+            self.charge(closed.held, gap.take(closed.held.until, came), timing);
+        }
+        if opens {
+            let latency = gap.take(timing.opening(call.command), 0);
+            self.ticks[usize::from(timing.opening_cause())] += latency;
+        }
+        if closes {
+            let latency = gap.take(timing.closing(), 0);
+            self.ticks[usize::from(timing.closing_cause())] += latency;
+        }
+        self.other(Other::NoRequest, gap.0);
+    }
+
+    fn other(&mut self, cause: Other, ticks: u64) {
+        self.others[cause as usize] += ticks;
+    }
+
+    fn charge(&mut self, held: Held, ticks: u64, timing: &Timing) {
+        if ticks == 0 {
+            return;
+        }
+        if timing.comes_from_refresh(held) {
+            self.other(Other::Refresh, ticks);
+        } else {
+            self.ticks[usize::from(held.cause)] += ticks;
+        }
+    }
+
+    /// The ticks lost up to `now`, by cause; none that is 0.
+    pub(crate) fn up_to(&self, now: u64, timing: &Timing) -> BTreeMap<String, Ticks> {
+        let mut others = self.others;
+        for bus in &self.buses {
+            let waits =
+                if bus.waiting > 0 { now.saturating_sub(bus.since.max(bus.free)) } else { 0 };
+            others[Other::Waiting as usize] += waits;
+            others[Other::NoRequest as usize] += now.saturating_sub(bus.free) - waits;
+        }
+        let mut lost = BTreeMap::new();
+        let table = timing.causes().iter().map(String::as_str).zip(&self.ticks);
+        for (name, &ticks) in table.chain(OTHERS.into_iter().zip(&others)) {
+            if ticks > 0 {
+                *lost.entry(name.to_owned()).or_default() += Ticks(ticks);
+            }
+        }
+        lost
+    }
+}
+
+/// A column command and its request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Call {
+    pub(crate) command: Command,
+    pub(crate) bank: usize,
+    pub(crate) now: u64,
+    pub(crate) arrived: u64,
+    pub(crate) held: Held,
+}
+
+/// The ticks of a gap that are still to be charged.
+struct Gap(u64);
+
+impl Gap {
+    /// As much of it as a wait from `from` to `until` can answer for.
+    fn take(&mut self, until: u64, from: u64) -> u64 {
+        let ticks = self.0.min(until.saturating_sub(from));
+        self.0 -= ticks;
+        ticks
+    }
+}

@@ -1,0 +1,79 @@
+//! The accounts of lost ticks name the constraint that binds, where it is known beforehand which one does.
+
+mod common;
+
+use tamis_arch::dram::{Controller, Dram, Refresh, Sharing};
+use tamis_dram::{Injection, Stats, replay};
+
+fn stats(trace: &str, change: impl Fn(&mut Dram)) -> Stats {
+    let controller = Controller { refresh: Refresh::None, read_queue: 512, ..Controller::usual() };
+    let mut dram = Dram::new("hbm2", 1, "RoBaRaCoCh", controller).expect("a memory");
+    change(&mut dram);
+    replay(&dram, common::trace(trace), 64, Injection::InOrder).stats
+}
+
+/// Share of all ticks that went to a cause.
+fn share(stats: &Stats, cause: &str) -> f64 {
+    let ticks = stats.lost.get(cause).map_or(0, |ticks| ticks.0);
+    ticks as f64 / stats.pseudo_ticks.total().0 as f64
+}
+
+fn largest(stats: &Stats) -> &str {
+    stats.lost.iter().max_by_key(|(_, ticks)| ticks.0).map_or("nothing", |(cause, _)| cause)
+}
+
+fn set_clocks(dram: &mut Dram, name: &str, clocks: u32) {
+    let rules = dram.standard.constraints.iter_mut().filter(|rule| rule.name == name);
+    rules.for_each(|rule| rule.clocks = clocks);
+}
+
+#[test]
+fn random_rows_are_bound_by_the_shared_row_bus() {
+    let shared = stats("rand64k", |_| {});
+    assert_eq!(largest(&shared), "row bus", "{:?}", shared.lost);
+    let split = stats("rand64k", |dram| dram.controller.command_bus = Sharing::Split);
+    assert!(share(&split, "row bus") < share(&shared, "row bus") / 2.0, "{:?}", split.lost);
+}
+
+#[test]
+fn a_long_window_of_four_activates_binds_random_rows() {
+    let stats = stats("rand64k", |dram| set_clocks(dram, "tFAW", 40));
+    assert_eq!(largest(&stats), "tFAW");
+    assert!(share(&stats, "tFAW") > 0.3, "{:?}", stats.lost);
+}
+
+#[test]
+fn a_stream_in_one_bank_group_is_bound_by_its_column_spacing() {
+    let stats = stats("seq4M", |dram| dram.controller.read_queue = 32);
+    assert_eq!(largest(&stats), "tCCD_L");
+    // Half of the ticks: a transfer of 2 every 4.
+    assert!((0.4..0.5).contains(&share(&stats, "tCCD_L")), "{:?}", stats.lost);
+}
+
+#[test]
+fn a_stream_loses_to_refresh_what_refresh_takes() {
+    let stats = stats("seq4M", |dram| dram.controller.refresh = Refresh::AllBank);
+    let (refresh, interval) = (260.0, 3900.0);
+    let found = share(&stats, "refresh");
+    assert!((refresh / interval..1.25 * refresh / interval).contains(&found), "{found}");
+}
+
+#[test]
+fn reads_and_writes_in_small_batches_lose_to_turnarounds() {
+    let small = stats("seq4M_w3", |dram| {
+        (dram.controller.read_queue, dram.controller.write_queue) = (32, 32);
+    });
+    let turning = ["tWTR_S", "tWTR_L", "tRTW"].map(|cause| share(&small, cause));
+    assert!(turning.into_iter().sum::<f64>() > 0.1, "{:?}", small.lost);
+    assert!(share(&stats("seq4M", |_| {}), "tRTW") < 1e-9);
+}
+
+#[test]
+fn nothing_to_do_is_no_request() {
+    let dram = Dram::new("hbm2", 1, "tamis", Controller::usual()).expect("a memory");
+    let mut channel = tamis_dram::Channel::new(&dram);
+    channel.advance(tamis_dram::Tick(10_000), &mut Vec::new());
+    let stats = channel.stats();
+    assert_eq!(largest(&stats), "no request");
+    assert!((share(&stats, "no request") - 1.0).abs() < 1e-12);
+}
