@@ -8,7 +8,7 @@ mod inventory;
 
 use serde::Serialize;
 
-pub use inventory::{AreaBlock, BlockParts, Memory, inventory};
+pub use inventory::{ADDRESS, AreaBlock, BlockParts, Memory, TOKEN, inventory};
 
 use crate::{
     Accelerator,

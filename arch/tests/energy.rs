@@ -240,6 +240,22 @@ fn a_multiply_accumulate_of_12_bits_costs_about_a_picojoule() {
     assert!((2.5..5.0).contains(&price.high.0), "{price:?}");
 }
 
+/// 64 words of 63 bits are registers, of 64 bits a macro of 512 bytes: written once and read once.
+#[test]
+fn a_deep_fifo_costs_what_its_memory_does_and_a_shallow_one_what_registers_do() {
+    let table = table("40nm");
+    let fifo = |entries, width| Action::Fifo { entries, width: Bits(width) };
+    let register = 63.0 * table.energy.register.typical * table.energy.clock.typical;
+    assert!((table.price(&fifo(64, 63)).typical.0 / register - 1.0).abs() < 1e-9);
+    assert!((table.price(&fifo(1, 63)).typical.0 / register - 1.0).abs() < 1e-9);
+    assert!(!fifo(64, 63).is_of_sram() && fifo(64, 64).is_of_sram());
+    let (read, write) = (
+        Action::SramRead { capacity: Bytes(512), width: Bits(64) },
+        Action::SramWrite { capacity: Bytes(512), width: Bits(64) },
+    );
+    assert_eq!(table.price(&fifo(64, 64)), table.price(&read) + table.price(&write));
+}
+
 #[test]
 fn energy_at_28_nm_is_three_fifths_of_that_at_40() {
     let action = Action::Add { width: Bits(32) };
@@ -256,7 +272,8 @@ fn action(kind: u32, width: u32, capacity: u64, ports: u32) -> Action {
         3 => Action::Exponent { width },
         4 => Action::Divide { width },
         5 => Action::Shift { width },
-        6 => Action::Fifo { width },
+        6 => Action::Fifo { entries: 1, width },
+        9 => Action::Fifo { entries: 8192 + ports, width },
         7 => Action::SramRead { capacity, width },
         8 => Action::SramWrite { capacity, width },
         _ => Action::Crossbar { inputs: ports, outputs: 16, width },
@@ -272,8 +289,9 @@ proptest! {
 
     #[test]
     fn prices_grow_with_width_capacity_and_ports(
-        kind in 0..10_u32,
-        width in 1..7000_u32,
+        kind in 0..11_u32,
+        // A word of 4096 bits would no longer be kept in registers.
+        width in 1..3500_u32,
         capacity in 1024..(1_u64 << 22),
         ports in 1..64_u32,
         more in 1..500_u32,

@@ -43,6 +43,17 @@ fn events_are_priced_into_the_part_that_they_happen_in() {
 }
 
 #[test]
+fn a_word_through_a_deep_fifo_is_energy_of_sram_through_a_shallow_one_of_logic() {
+    let word = |entries| Action::Fifo { entries, width: Bits(256) };
+    let found = report(&[Events { action: word(64), count: 3 }], MICROSECOND);
+    assert!(close(found.sram.dynamic.typical.0, 3.0 * table().price(&word(64)).typical.0));
+    assert_eq!(found.logic.dynamic.typical, Picojoules(0.0));
+    let found = report(&[Events { action: word(2), count: 3 }], MICROSECOND);
+    assert!(close(found.logic.dynamic.typical.0, 3.0 * table().price(&word(2)).typical.0));
+    assert_eq!(found.sram.dynamic.typical, Picojoules(0.0));
+}
+
+#[test]
 fn static_energy_is_static_power_over_the_time() {
     let power = table().static_power(&common::preset("spatten"));
     let found = report(&[], Seconds(2e-6));

@@ -134,6 +134,7 @@ impl Machine {
             buffer: &arch.key_buffer,
             line: sizes.line,
             lines: sizes.key_lines,
+            query: Bits(head_dim * arch.formats.operand.0),
             query_traffic: arch.sequencer.query_traffic,
             rows: arch.refetch.rows,
             row_lines: arch.refetch.buffer_lines,
@@ -183,6 +184,7 @@ impl Machine {
                 sizes.line,
                 sizes.value_lines,
                 probabilities,
+                probability,
                 ledger(),
             ),
             pv_array: PvArray::new(

@@ -8,17 +8,16 @@ use serde::Serialize;
 use crate::{
     Accelerator,
     blocks::{Array, KvBuffer, SoftmaxModel},
+    energy::sram::is_macro,
     units::{Bits, Bytes},
 };
 
 /// Bits of an address in a lane's queue: they reach a terabyte.
-const ADDRESS: u32 = 40;
+pub const ADDRESS: u32 = 40;
 /// Bits of a token's place: enough for a million tokens.
-const TOKEN: u32 = 20;
+pub const TOKEN: u32 = 20;
 /// Multiplications in an exponential, as the tables' typical price has it.
 const EXPONENT_STEPS: u64 = 2;
-/// A memory of fewer bits is smaller as registers than as a macro with its decoder and amplifiers.
-const MACRO_FROM_BITS: u64 = 4096;
 
 /// Blocks of an area report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -71,7 +70,7 @@ impl Memory {
     }
 
     fn is_sram(&self) -> bool {
-        self.bits() >= MACRO_FROM_BITS
+        is_macro(self.words, self.width)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::sram;
 use crate::units::{Bits, Bytes};
 
 /// Something that costs energy each time it happens. Blocks count these as integers; a table of
@@ -41,8 +42,10 @@ pub enum Action {
         /// Width of the word.
         width: Bits,
     },
-    /// One word into and out of a FIFO or register file.
+    /// One word into and out of a FIFO, or of a memory that is used as one.
     Fifo {
+        /// Words that it holds: a deep one is an SRAM, a shallow one registers.
+        entries: u32,
         /// Width of the word.
         width: Bits,
     },
@@ -69,6 +72,18 @@ pub enum Action {
         /// Width of the word.
         width: Bits,
     },
+}
+
+impl Action {
+    /// Whether it happens in a memory, and not in gates.
+    #[must_use]
+    pub fn is_of_sram(&self) -> bool {
+        match *self {
+            Self::SramRead { .. } | Self::SramWrite { .. } => true,
+            Self::Fifo { entries, width } => sram::is_macro(entries, width),
+            _ => false,
+        }
+    }
 }
 
 /// How often an action happened in a block.

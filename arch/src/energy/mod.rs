@@ -8,7 +8,7 @@ mod action;
 mod price;
 mod report;
 mod spread;
-mod sram;
+pub(crate) mod sram;
 mod table;
 
 pub use action::{Action, Events};

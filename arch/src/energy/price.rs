@@ -19,6 +19,10 @@ impl EnergyTable {
         match *action {
             Action::SramRead { capacity, width } => self.sram.read(capacity, width),
             Action::SramWrite { capacity, width } => self.sram.write(capacity, width),
+            Action::Fifo { entries, width } if action.is_of_sram() => {
+                let capacity = width.times(u64::from(entries));
+                self.sram.read(capacity, width) + self.sram.write(capacity, width)
+            }
             _ => self
                 .logic(action)
                 .with(self.energy.clock.spread(), |energy, share| Picojoules(energy * share)),
@@ -42,7 +46,7 @@ impl EnergyTable {
                 (self.add(width) + self.mux(width)).map(|step| step * f64::from(width.0))
             }
             Action::Shift { width } => self.mux(width),
-            Action::Fifo { width } => per_bit(&self.energy.register, width),
+            Action::Fifo { width, .. } => per_bit(&self.energy.register, width),
             Action::Crossbar { inputs, outputs, width } => {
                 let bits = f64::from(width.0);
                 let wires = libm::sqrt(f64::from(inputs) * f64::from(outputs)) * bits;

@@ -2,12 +2,7 @@
 
 use serde::Serialize;
 
-use super::{
-    action::{Action, Events},
-    price::Priced,
-    spread::Spread,
-    table::EnergyTable,
-};
+use super::{action::Events, price::Priced, spread::Spread, table::EnergyTable};
 use crate::{
     Accelerator, area,
     units::{Picojoules, Seconds, Watts},
@@ -90,10 +85,7 @@ impl EnergyTable {
         let (mut logic, mut sram) = (Priced::default(), Priced::default());
         for Events { action, count } in events {
             let energy = self.price(action).map(|each| each * *count as f64);
-            match action {
-                Action::SramRead { .. } | Action::SramWrite { .. } => sram += energy,
-                _ => logic += energy,
-            }
+            *if action.is_of_sram() { &mut sram } else { &mut logic } += energy;
         }
         (logic, sram)
     }

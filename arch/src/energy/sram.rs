@@ -16,6 +16,8 @@ use crate::{
 
 /// Widest word that one macro gives: the limit of common memory compilers.
 const MACRO_BITS: f64 = 128.0;
+/// A memory of fewer bits is smaller as registers than as a macro with its decoder and amplifiers.
+const MACRO_FROM_BITS: u64 = 4096;
 /// The macro whose access energy the table states.
 const REFERENCE_BYTES: f64 = 8192.0;
 const REFERENCE_BITS: f64 = 64.0;
@@ -50,6 +52,11 @@ pub struct Sram {
     pub bit_area: Figure,
     /// Area of a bit of the edge of a macro: what does not grow with its capacity.
     pub edge_area: Figure,
+}
+
+/// Whether a memory is made of macros; if not, of registers.
+pub(crate) fn is_macro(words: u32, width: Bits) -> bool {
+    u64::from(words) * u64::from(width.0) >= MACRO_FROM_BITS
 }
 
 /// A memory as the macros that it is made of.

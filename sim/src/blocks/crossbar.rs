@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 
 use tamis_arch::{
+    area::ADDRESS,
     blocks::{self, Arbiter},
     energy::{Action, Events},
     units::{Bits, Cycle},
@@ -266,9 +267,10 @@ impl Component for Crossbar {
 
     fn close(self, end: Cycle) -> BlockOutcome {
         let (inputs, outputs, data) = self.width;
-        let address = Bits(32);
+        let address = Bits(ADDRESS);
+        let entries = u32::try_from(self.queue_limit).expect("a queue is short");
         let events = vec![
-            Events { action: Action::Fifo { width: address }, count: self.requests },
+            Events { action: Action::Fifo { entries, width: address }, count: self.requests },
             Events {
                 action: Action::Crossbar { inputs, outputs, width: address },
                 count: self.requests,

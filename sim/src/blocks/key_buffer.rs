@@ -34,6 +34,8 @@ pub struct KeyBufferSpec<'a> {
     pub line: Bits,
     /// Lines that it holds.
     pub lines: u32,
+    /// Bits of a query.
+    pub query: Bits,
     /// Whether queries come from DRAM.
     pub query_traffic: bool,
     /// Rows that may be under way.
@@ -51,6 +53,8 @@ pub struct KeyBuffer {
     capacity: Bytes,
     capacity_lines: u32,
     line: Bits,
+    /// A query into and out of its store.
+    query: Action,
     query_traffic: bool,
     softmax_lanes: u32,
     ledger: Ledger,
@@ -67,6 +71,8 @@ pub struct KeyBuffer {
     next_poll: Cycle,
     reads: u64,
     writes: u64,
+    /// Queries of rows that began, both passes.
+    queries: u64,
 }
 
 /// A pass that is being read.
@@ -106,6 +112,7 @@ impl KeyBuffer {
             capacity: spec.buffer.capacity,
             capacity_lines: spec.lines,
             line: spec.line,
+            query: Action::Fifo { entries: spec.buffer.queue, width: spec.query },
             query_traffic: spec.query_traffic,
             softmax_lanes: spec.softmax_lanes,
             ledger,
@@ -119,6 +126,7 @@ impl KeyBuffer {
             next_poll: Cycle::ZERO,
             reads: 0,
             writes: 0,
+            queries: 0,
         }
     }
 
@@ -191,6 +199,7 @@ impl KeyBuffer {
             let run = Run::new(pass, ports.table);
             if self.held(ports.table, run.batch).has_block(run.block, true) {
                 self.replays.pop_front();
+                self.queries += u64::from(pass.rows);
                 self.run = Some(run);
                 return;
             }
@@ -203,6 +212,7 @@ impl KeyBuffer {
         {
             ports.passes.pop(clock);
             self.rows_free -= pass.rows;
+            self.queries += u64::from(pass.rows);
             self.row_lines_free -= lines;
             self.run = Some(Run::new(pass, ports.table));
         }
@@ -366,6 +376,7 @@ impl Component for KeyBuffer {
         let events = vec![
             Events { action: Action::SramRead { capacity, width }, count: self.reads },
             Events { action: Action::SramWrite { capacity, width }, count: self.writes },
+            Events { action: self.query, count: self.queries },
         ];
         BlockOutcome::new(Block::KeyBuffer, self.ledger.close(end), events)
     }

@@ -18,6 +18,7 @@ use crate::{
 /// Order of responses.
 pub struct Reorder {
     join: Join,
+    entries: u32,
     data: Bits,
     ledger: Ledger,
     lanes: Vec<Lane>,
@@ -48,7 +49,7 @@ impl Reorder {
         let lanes = (0..lanes)
             .map(|_| Lane { slots: vec![None; spec.entries as usize], head: 0 })
             .collect();
-        Self { join: spec.join, data, ledger, lanes, held: 0, responses: 0 }
+        Self { join: spec.join, entries: spec.entries, data, ledger, lanes, held: 0, responses: 0 }
     }
 
     fn store(&mut self, flight: Flight) {
@@ -165,7 +166,7 @@ impl Component for Reorder {
     }
 
     fn close(self, end: Cycle) -> BlockOutcome {
-        let action = Action::Fifo { width: self.data };
+        let action = Action::Fifo { entries: self.entries, width: self.data };
         let events = vec![Events { action, count: self.responses }];
         BlockOutcome::new(Block::Reorder, self.ledger.close(end), events)
     }

@@ -33,6 +33,8 @@ const AHEAD_IDS: u32 = 32;
 pub struct ValueBuffer {
     capacity: Bytes,
     line: Bits,
+    /// A line of probabilities into and out of the queue.
+    queue: Action,
     ledger: Ledger,
     batches: VecDeque<Held>,
     /// Rows whose probabilities are here, in order.
@@ -95,10 +97,20 @@ pub struct ValueBufferPorts<'m> {
 }
 
 impl ValueBuffer {
-    /// An empty buffer of `lines` lines of `line` bits, with room for `keys` probabilities.
+    /// An empty buffer of `lines` lines of `line` bits, with room for `keys` probabilities of
+    /// `probability` bits.
     #[must_use]
-    pub fn new(spec: &blocks::KvBuffer, line: Bits, lines: u32, keys: u32, ledger: Ledger) -> Self {
+    pub fn new(
+        spec: &blocks::KvBuffer,
+        line: Bits,
+        lines: u32,
+        keys: u32,
+        probability: Bits,
+        ledger: Ledger,
+    ) -> Self {
+        let width = Bits(keys / spec.queue * probability.0);
         Self {
+            queue: Action::Fifo { entries: spec.queue, width },
             capacity: spec.capacity,
             line,
             ledger,
@@ -425,7 +437,7 @@ impl Component for ValueBuffer {
         let events = vec![
             Events { action: Action::SramRead { capacity, width }, count: self.reads },
             Events { action: Action::SramWrite { capacity, width }, count: self.writes },
-            Events { action: Action::Fifo { width: Bits(128) }, count: self.queued },
+            Events { action: self.queue, count: self.queued },
         ];
         BlockOutcome::new(Block::ValueBuffer, self.ledger.close(end), events)
     }

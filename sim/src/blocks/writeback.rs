@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 
 use tamis_arch::{
+    area::ADDRESS,
     blocks,
     energy::{Action, Events},
     units::{Bits, Cycle},
@@ -190,9 +191,10 @@ impl Component for Writeback {
     }
 
     fn close(self, end: Cycle) -> BlockOutcome {
-        let width = Bits(u32::try_from(self.transaction * 8).expect("a transaction is small"));
-        let events =
-            vec![Events { action: Action::Fifo { width }, count: self.issued.iter().sum() }];
+        let data = u32::try_from(self.transaction * 8).expect("a transaction is small");
+        let entries = u32::try_from(self.queue_limit).expect("a queue is short");
+        let action = Action::Fifo { entries, width: Bits(data + ADDRESS) };
+        let events = vec![Events { action, count: self.issued.iter().sum() }];
         BlockOutcome::new(Block::Writeback, self.ledger.close(end), events)
     }
 }

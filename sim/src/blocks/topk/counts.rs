@@ -3,6 +3,7 @@
 use std::ops::AddAssign;
 
 use tamis_arch::{
+    area::TOKEN,
     blocks::{Pivot, Topk},
     energy::{Action, Events},
     units::Bits,
@@ -67,16 +68,20 @@ impl Counts {
 
     /// As priced actions, for keys of `width` bits.
     ///
-    /// A FIFO word is priced in and out together, so a word that is flushed counts half.
+    /// Keys move through the memories with their places, a row of lanes at a time. A row is priced in and
+    /// out together, so one that is flushed counts half.
     #[must_use]
     pub fn events(&self, topk: &Topk, width: Bits) -> [Events; 4] {
+        let lanes = topk.comparators;
+        let row = Bits(lanes * (width.0 + TOKEN));
+        let memory = Action::Fifo { entries: topk.entries.div_ceil(lanes), width: row };
         let sum = Bits(topk.comparators.max(topk.filter_lanes).ilog2() + 1);
-        let words = (self.words_written + self.words_read).div_ceil(2);
+        let rows = (self.words_written + self.words_read).div_ceil(2 * u64::from(lanes));
         [
             Events { action: Action::Compare { width }, count: self.compares },
             Events { action: Action::Add { width: sum }, count: self.adds },
             Events { action: Action::Shift { width }, count: self.shifts },
-            Events { action: Action::Fifo { width }, count: words },
+            Events { action: memory, count: rows },
         ]
     }
 }
