@@ -59,6 +59,23 @@ pub enum FitError {
         /// Lines that a task may hold.
         limit: u32,
     },
+    /// Heads that share transactions arrive together, and a buffer has no line for each.
+    #[error(
+        "layer {layer}, K/V head {kv_head}: {heads} heads share transactions and need a line of \
+         `{buffer}` each, which has {lines}"
+    )]
+    Heads {
+        /// Layer in the trace.
+        layer: u32,
+        /// First K/V head of the task.
+        kv_head: u32,
+        /// Heads that share transactions.
+        heads: u32,
+        /// Which buffer.
+        buffer: &'static str,
+        /// Lines that it has.
+        lines: u32,
+    },
     /// The rows that run together need more room than a queue has.
     #[error(
         "layer {layer}, K/V head {kv_head}: {rows} rows of up to {keys} keys need {lines} lines of \

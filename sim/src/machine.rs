@@ -60,7 +60,9 @@ pub(crate) struct Machine {
 /// Sizes that follow from the description and the head dimension.
 struct Sizes {
     keys_per_line: u32,
-    line: Bits,
+    values_per_line: u32,
+    key_line: Bits,
+    value_line: Bits,
     key_lines: u32,
     value_lines: u32,
     score: Bits,
@@ -78,15 +80,18 @@ impl Sizes {
             }
         }
         let operand = arch.formats.operand.0;
-        let line = Bits(arch.qk_array.multipliers * operand);
-        let lines = |bytes: u64| {
+        let key_line = Bits(arch.qk_array.multipliers * operand);
+        let value_line = Bits(arch.pv_array.multipliers * operand);
+        let lines = |bytes: u64, line: Bits| {
             u32::try_from(bytes * 8 / u64::from(line.0)).expect("a buffer has few lines")
         };
         Ok(Self {
             keys_per_line: arch.qk_array.multipliers / head_dim,
-            line,
-            key_lines: lines(arch.key_buffer.capacity.0),
-            value_lines: lines(arch.value_buffer.capacity.0),
+            values_per_line: arch.pv_array.multipliers / head_dim,
+            key_line,
+            value_line,
+            key_lines: lines(arch.key_buffer.capacity.0, key_line),
+            value_lines: lines(arch.value_buffer.capacity.0, value_line),
             score: Bits(2 * operand + head_dim.ilog2()),
             transaction: arch.dram.transaction.0,
         })
@@ -102,6 +107,7 @@ pub(crate) fn cutter(arch: &Accelerator, dimensions: Dimensions) -> Result<Cutte
     Ok(Cutter {
         layout: Layout::new(arch, dimensions),
         keys_per_line: sizes.keys_per_line,
+        values_per_line: sizes.values_per_line,
         round_counts_to: arch.sequencer.round_counts_to,
         key_lines: sizes.key_lines,
         value_lines: sizes.value_lines,
@@ -132,7 +138,7 @@ impl Machine {
         let importance = arch.formats.importance;
         let key_spec = KeyBufferSpec {
             buffer: &arch.key_buffer,
-            line: sizes.line,
+            line: sizes.key_line,
             lines: sizes.key_lines,
             query: Bits(head_dim * arch.formats.operand.0),
             query_traffic: arch.sequencer.query_traffic,
@@ -171,7 +177,13 @@ impl Machine {
                 ledger(),
             ),
             reorder: Reorder::new(&arch.reorder, lanes, transaction_bits, ledger()),
-            widen: Widen::new(&arch.widen, arch.qk_array.multipliers, sizes.transaction, ledger()),
+            widen: Widen::new(
+                &arch.widen,
+                arch.qk_array.multipliers,
+                arch.pv_array.multipliers,
+                sizes.transaction,
+                ledger(),
+            ),
             key_buffer: KeyBuffer::new(&key_spec, ledger()),
             qk_array: QkArray::new(head_dim, arch.formats.operand, ledger()),
             softmax: Softmax::new(&arch.softmax, sizes.score, probability, ledger()),
@@ -181,7 +193,7 @@ impl Machine {
             value_topk: Topk::new(&arch.topk, Block::ValueTopk, sizes.score, ledger()),
             value_buffer: ValueBuffer::new(
                 &arch.value_buffer,
-                sizes.line,
+                sizes.value_line,
                 sizes.value_lines,
                 probabilities,
                 probability,

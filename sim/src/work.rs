@@ -36,6 +36,8 @@ pub struct Batch {
     pub keys: u32,
     /// Keys in a line.
     pub keys_per_line: u32,
+    /// Values in a line.
+    pub values_per_line: u32,
     /// Whether values are fetched ahead.
     pub values_ahead: bool,
     /// Whether its K stays in the buffer until every row is decided: for the queries to come, or for
@@ -127,11 +129,24 @@ impl Batch {
         self.keys.div_ceil(self.keys_per_line)
     }
 
+    /// Lines of values of one head.
+    #[must_use]
+    pub fn value_lines(&self) -> u32 {
+        self.keys.div_ceil(self.values_per_line)
+    }
+
     /// Keys of a block.
     #[must_use]
     pub fn keys_of_block(&self, block: u32) -> Range<u32> {
         let start = block * self.keys_per_line;
         start..(start + self.keys_per_line).min(self.keys)
+    }
+
+    /// Places of the values of a line, where each has its place.
+    #[must_use]
+    pub fn values_of_line(&self, line: u32) -> Range<u32> {
+        let start = line * self.values_per_line;
+        start..(start + self.values_per_line).min(self.keys)
     }
 
     /// The token at a place of the list; places past its end (rounding) repeat the last.
@@ -254,6 +269,8 @@ pub struct Cutter {
     pub layout: Layout,
     /// Keys in a line.
     pub keys_per_line: u32,
+    /// Values in a line.
+    pub values_per_line: u32,
     /// Counts of keys are rounded up to this.
     pub round_counts_to: u32,
     /// Lines of the key buffer.
@@ -317,6 +334,7 @@ impl Cutter {
             tokens: Arc::clone(&head.tokens),
             keys,
             keys_per_line: self.keys_per_line,
+            values_per_line: self.values_per_line,
             values_ahead: head.values_ahead,
             resident: head.phase == Phase::Prefill
                 || (bits.key_lsb > 0 && blocks * heads <= self.key_lines / 2),
@@ -428,11 +446,18 @@ impl Cutter {
                 return Err(FitError::Tokens { layer, tokens, parameter, limit });
             }
         }
-        let lines = batch.blocks() * batch.heads;
-        for (buffer, all) in [("key_buffer", self.key_lines), ("value_buffer", self.value_lines)] {
-            let limit = all / 2;
+        let sharing = batch.value_groups.iter().map(|group| group.heads).max().unwrap_or(0);
+        for (buffer, all, heads, blocks) in [
+            ("key_buffer", self.key_lines, batch.heads, batch.blocks()),
+            ("value_buffer", self.value_lines, sharing, batch.value_lines()),
+        ] {
+            let (lines, limit) = (blocks * batch.heads, all / 2);
             if batch.phase == Phase::Prefill && lines > limit {
                 return Err(FitError::Task { layer, kv_head, tokens, lines, buffer, limit });
+            }
+            // In decode a line of each head that shares transactions streams through.
+            if heads > all {
+                return Err(FitError::Heads { layer, kv_head, heads, buffer, lines: all });
             }
         }
         self.check_rows(batch, rows)

@@ -62,6 +62,8 @@ pub struct KeyBuffer {
     /// Rows whose second pass is due.
     replays: VecDeque<Pass>,
     run: Option<Run>,
+    /// A first pass that a second one overtook before its first line came.
+    overtaken: Option<Run>,
     rows_free: u32,
     row_lines_free: u32,
     /// The oldest row that is not yet handed on by the refetch buffer.
@@ -82,6 +84,12 @@ struct Run {
     block: u32,
     end: u32,
     row: u32,
+    /// Whether a line has been read.
+    begun: bool,
+    /// Whether its last line has been read.
+    through: bool,
+    /// Blocks given back, of keys that stream through.
+    freed: u32,
 }
 
 /// The key buffer's links.
@@ -119,6 +127,7 @@ impl KeyBuffer {
             batches: VecDeque::new(),
             replays: VecDeque::new(),
             run: None,
+            overtaken: None,
             rows_free: spec.rows,
             row_lines_free: spec.row_lines,
             oldest_row: 0,
@@ -143,7 +152,9 @@ impl KeyBuffer {
         };
         while first + BatchId::try_from(self.batches.len()).expect("few batches") <= batch {
             let next = first + BatchId::try_from(self.batches.len()).expect("few batches");
-            self.batches.push_back(Held::new(table.batch(next), self.query_traffic));
+            let batch = table.batch(next);
+            let refetches = batch.rows.clone().any(|row| table.row(row).refetch);
+            self.batches.push_back(Held::new(batch, refetches, self.query_traffic));
         }
         &mut self.batches[(batch - first) as usize]
     }
@@ -170,15 +181,25 @@ impl KeyBuffer {
             self.oldest_row += 1;
             self.credit.queries += u32::from(row.last.query && self.query_traffic);
             if row.last.batch {
-                let batch = ports.table.batch(row.batch);
-                self.batches.pop_front();
+                self.held(ports.table, row.batch).decided = true;
                 self.credit.batches += 1;
-                if batch.resident {
-                    self.credit.lines += batch.blocks() * batch.heads;
-                }
             }
         }
         true
+    }
+
+    /// Forgets the oldest batches when every row is decided and all that was asked for has come.
+    fn retire(&mut self, table: &WorkTable) {
+        while let Some(held) = self.batches.front() {
+            let batch = table.batch(held.batch);
+            if !held.is_through(batch) {
+                return;
+            }
+            self.batches.pop_front();
+            if batch.resident {
+                self.credit.lines += batch.blocks() * batch.heads;
+            }
+        }
     }
 
     fn give_credit(&mut self, clock: &mut Clock, ports: &mut KeyBufferPorts<'_>) {
@@ -192,7 +213,7 @@ impl KeyBuffer {
         if let Some(pass) = ports.replays.pop(clock) {
             self.replays.push_back(pass);
         }
-        if self.run.is_some() {
+        if self.run.as_ref().is_some_and(|run| run.pass.full || run.begun) {
             return;
         }
         if let Some(&pass) = self.replays.front() {
@@ -200,9 +221,16 @@ impl KeyBuffer {
             if self.held(ports.table, run.batch).has_block(run.block, true) {
                 self.replays.pop_front();
                 self.queries += u64::from(pass.rows);
-                self.run = Some(run);
+                // What a first pass waits for may come only when the rows before it are decided.
+                self.overtaken = self.run.replace(run).or(self.overtaken.take());
                 return;
             }
+        }
+        if self.run.is_none() {
+            self.run = self.overtaken.take();
+        }
+        if self.run.is_some() {
+            return;
         }
         let Some(&pass) = ports.passes.peek(clock) else { return };
         let lines = self.lines(pass, ports.table);
@@ -236,11 +264,34 @@ impl KeyBuffer {
             .sum()
     }
 
+    /// Keys that stream through: gives back the blocks that came and that no row of the pass reads any
+    /// more. Windows and counts that are rounded up have blocks that none ever reads.
+    fn give_back(&mut self, run: &mut Run, batch: &Batch) {
+        let until = if run.through { batch.blocks() } else { run.block };
+        let first = self.batches.front().expect("its pass goes on").batch;
+        let held = &mut self.batches[(batch.id - first) as usize];
+        let before = run.freed;
+        while run.freed < until && held.has_block(run.freed, run.pass.full) {
+            run.freed += 1;
+        }
+        self.credit.lines += (run.freed - before) * batch.heads;
+        if run.freed == batch.blocks() {
+            held.forget(batch);
+        }
+    }
+
     /// Reads one line, if it is there.
     fn read(&mut self, clock: &mut Clock, ports: &mut KeyBufferPorts<'_>) -> Reading {
         let Some(mut run) = self.run.take() else { return Reading::Nothing };
-        let row = ports.table.row(run.row);
         let batch = ports.table.batch(run.batch);
+        if !batch.resident {
+            self.give_back(&mut run, batch);
+        }
+        if run.through {
+            self.run = (run.freed < batch.blocks()).then_some(run);
+            return Reading::Waiting;
+        }
+        let row = ports.table.row(run.row);
         if !ports.key_lines.can_push(clock) {
             self.run = Some(run);
             return Reading::Blocked;
@@ -263,16 +314,13 @@ impl KeyBuffer {
         let last = row.visible.end <= block.end;
         ports.key_lines.push(clock, KeyLine { row: run.row, keys, last, full: run.pass.full });
         self.reads += 1;
-        let left = run.block;
-        if run.advance(ports.table) {
-            self.run = Some(run);
-        } else if !batch.resident && !run.pass.full {
-            self.held(ports.table, batch.id).forget(batch);
+        run.begun = true;
+        run.through = !run.advance(ports.table);
+        if !batch.resident {
+            self.give_back(&mut run, batch);
         }
-        if !batch.resident && self.run.as_ref().is_none_or(|run| run.block > left) {
-            let until = self.run.as_ref().map_or(batch.blocks(), |run| run.block);
-            self.credit.lines += (until - left) * batch.heads;
-        }
+        let stays = !run.through || (!batch.resident && run.freed < batch.blocks());
+        self.run = stays.then_some(run);
         Reading::Read
     }
 }
@@ -299,6 +347,9 @@ impl Run {
             block: start / batch.keys_per_line,
             end: end.div_ceil(batch.keys_per_line),
             row: pass.first,
+            begun: false,
+            through: false,
+            freed: 0,
         };
         if !run.reads(table, batch) {
             let found = run.advance(table);
@@ -342,6 +393,7 @@ impl Component for KeyBuffer {
         let credited = self.take_row_credit(clock, &mut ports);
         self.start(clock, &mut ports);
         let reading = self.read(clock, &mut ports);
+        self.retire(ports.table);
         self.give_credit(clock, &mut ports);
         let doing = match reading {
             Reading::Read => Doing::Busy,

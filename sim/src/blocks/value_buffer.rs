@@ -43,6 +43,8 @@ pub struct ValueBuffer {
     /// Probabilities that there is room for.
     free_keys: u32,
     cursor: LineCursor,
+    /// Keys of the present line of a row that were taken already.
+    taken: u32,
     reads: u64,
     writes: u64,
     queued: u64,
@@ -54,8 +56,25 @@ struct Held {
     groups: Vec<Directory>,
     /// Whether its lines are set aside (prefill: all at once).
     reserved: bool,
-    /// The next place to fetch ahead, in each group.
-    ahead: Option<u32>,
+    /// What to fetch ahead next.
+    ahead: Option<Ahead>,
+    /// Whether its last row is through; values that were fetched for nobody may still come.
+    ended: bool,
+}
+
+impl Held {
+    /// Whether it asks for no more lines.
+    fn has_its_room(&self) -> bool {
+        self.reserved && self.groups.iter().all(|group| !group.packed || group.complete)
+    }
+}
+
+/// Where fetching ahead is. In prefill a row of any group may be the next to need its values, so
+/// all groups go together; in decode they are read, and fetched, one after the other.
+#[derive(Clone, Copy)]
+struct Ahead {
+    group: usize,
+    place: u32,
 }
 
 /// A row on its way to the PV array.
@@ -119,6 +138,7 @@ impl ValueBuffer {
             free_lines: lines,
             free_keys: keys,
             cursor: LineCursor::default(),
+            taken: 0,
             reads: 0,
             writes: 0,
             queued: 0,
@@ -134,8 +154,7 @@ impl ValueBuffer {
     fn store(&mut self, clock: &mut Clock, ports: &mut ValueBufferPorts<'_>) -> bool {
         let Some(arrivals) = ports.arrivals.pop(clock) else { return false };
         for (to, count) in arrivals {
-            let held = self.batches.iter_mut().find(|held| held.batch == to.batch);
-            let held = held.expect("a batch stays until all its values have come");
+            let held = self.held(to.batch);
             let groups = u32::try_from(held.groups.len()).expect("groups are few");
             let directory = &mut held.groups[(to.index % groups) as usize];
             if directory.arrive(to.index / groups, count) {
@@ -152,88 +171,124 @@ impl ValueBuffer {
             batch: id,
             groups: Directory::of(batch, ports.table),
             reserved: batch.line_by_line(),
-            ahead: batch.values_ahead.then_some(0),
+            ahead: batch.values_ahead.then_some(Ahead { group: 0, place: 0 }),
+            ended: false,
         });
         true
     }
 
-    /// Sets a prefill batch's lines aside; whether they are.
-    fn reserve(held: &mut Held, batch: &Batch, free_lines: &mut u32) -> bool {
-        let lines = batch.blocks() * batch.heads;
-        if !held.reserved && lines <= *free_lines {
-            *free_lines -= lines;
-            held.reserved = true;
-        }
-        held.reserved
+    /// A batch that was announced and is not through.
+    fn held(&mut self, batch: BatchId) -> &mut Held {
+        let first = self.batches.front().expect("a batch is announced before its rows come").batch;
+        &mut self.batches[(batch - first) as usize]
     }
 
-    /// Asks for some lines of values of each group of the oldest batch that is fetched ahead.
+    /// Sets the lines of prefill batches aside, in their order.
+    fn reserve(&mut self, table: &WorkTable) {
+        for held in self.batches.iter_mut().filter(|held| !held.reserved) {
+            let batch = table.batch(held.batch);
+            let lines = batch.value_lines() * batch.heads;
+            if lines > self.free_lines {
+                return;
+            }
+            self.free_lines -= lines;
+            held.reserved = true;
+        }
+    }
+
+    /// The batch to fetch ahead for. Room is taken in the order of the batches: a later one must not
+    /// hold what an earlier one waits for.
+    fn next_ahead(&mut self) -> Option<&mut Held> {
+        let held =
+            self.batches.iter_mut().find(|held| held.ahead.is_some() || !held.has_its_room());
+        held.filter(|held| held.ahead.is_some() && held.reserved)
+    }
+
+    /// Asks for some lines of values of the oldest batch that is fetched ahead.
     fn fetch_ahead(&mut self, clock: &mut Clock, ports: &mut ValueBufferPorts<'_>) -> bool {
         if !ports.value_ids.can_push(clock) {
             return false;
         }
-        let Some(held) = self.batches.iter_mut().find(|held| held.ahead.is_some()) else {
-            return false;
-        };
+        let free_lines = self.free_lines;
+        let Some(held) = self.next_ahead() else { return false };
         let batch = ports.table.batch(held.batch);
-        if !Self::reserve(held, batch, &mut self.free_lines) {
-            return false;
+        let Ahead { group, place: start } = held.ahead.expect("it is fetched ahead");
+        let streams = batch.line_by_line();
+        let groups = if streams { group..group + 1 } else { 0..held.groups.len() };
+        let heads: u32 = held.groups[groups.clone()].iter().map(|group| group.heads).sum();
+        let most = u32::try_from(MAX_LANES / groups.len()).expect("lanes are few");
+        let whole_lines = AHEAD_IDS.div_ceil(batch.values_per_line * heads) * batch.values_per_line;
+        let mut values = whole_lines.min(most);
+        if streams {
+            values = values.min(held.groups[group].room(free_lines));
         }
-        let start = held.ahead.expect("it is fetched ahead");
-        let mut lines = AHEAD_IDS.div_ceil(batch.keys_per_line * batch.heads);
-        if batch.line_by_line() {
-            lines = lines.min(self.free_lines / batch.heads);
-        }
-        let end = (start + lines * batch.keys_per_line).min(batch.keys);
+        let end = (start + values).min(batch.keys);
         if end == start {
             return false;
         }
         let mut ids = ValueIds { batch: batch.id, urgent: false, ids: ArrayVec::new() };
-        for directory in &mut held.groups {
+        let mut opened = 0;
+        for directory in &mut held.groups[groups] {
             for place in start..end {
-                let asked = directory.ask(batch, place);
-                ids.ids.extend(asked.map(|(id, _)| id));
+                if let Some((id, opens)) = directory.ask(batch, place) {
+                    ids.ids.push(id);
+                    opened += directory.heads * u32::from(opens && streams);
+                }
             }
             directory.complete = end == batch.keys;
         }
-        if batch.line_by_line() {
-            self.free_lines -= (end - start).div_ceil(batch.keys_per_line) * batch.heads;
-        }
-        held.ahead = (end < batch.keys).then_some(end);
+        held.ahead = match end < batch.keys {
+            true => Some(Ahead { group, place: end }),
+            false if streams && group + 1 < held.groups.len() => {
+                Some(Ahead { group: group + 1, place: 0 })
+            }
+            false => None,
+        };
+        self.free_lines -= opened;
         ports.value_ids.push(clock, ids);
         true
     }
 
-    /// Takes a line of a row, and asks for the values in it that nobody has asked for.
+    /// Takes a line of a row, or as much of it as there is room for, and asks for the values in it
+    /// that nobody has asked for.
     fn take(&mut self, clock: &mut Clock, ports: &mut ValueBufferPorts<'_>) -> bool {
         let Some(&line) = ports.kept.peek(clock) else { return false };
-        if line.keys > self.free_keys {
-            return false;
-        }
+        let left =
+            KeptLine { start: line.start + self.taken, keys: line.keys - self.taken, ..line };
         let row = ports.table.row(line.row);
         let batch = ports.table.batch(row.batch);
-        let held = self.batches.iter_mut().find(|held| held.batch == row.batch);
-        let held = held.expect("a batch is announced before its rows come");
+        let mut part = KeptLine { keys: left.keys.min(self.free_keys), ..left };
         if !batch.values_ahead {
-            if !ports.value_ids.can_push(clock) || !Self::reserve(held, batch, &mut self.free_lines)
-            {
+            let free_lines = self.free_lines;
+            let held = self.held(row.batch);
+            if !ports.value_ids.can_push(clock) || !held.reserved {
                 return false;
             }
             let directory = &mut held.groups[row.value_group as usize];
-            let opens = (line.keys / batch.keys_per_line + 1) * directory.heads;
-            if batch.line_by_line() && opens > self.free_lines {
-                return false;
+            part.keys = part.keys.min(u32::try_from(MAX_LANES).expect("lanes are few"));
+            if batch.line_by_line() {
+                part.keys = part.keys.min(directory.room(free_lines));
             }
-            let (ids, opened) = ask_for(directory, batch, ports.table, line);
-            self.free_lines -= opened * directory.heads * u32::from(batch.line_by_line());
+            part.last = line.last && part.keys == left.keys;
+            let (ids, opened) = ask_for(directory, batch, ports.table, part);
+            self.free_lines -= opened * u32::from(batch.line_by_line());
             if !ids.is_empty() {
                 ports.value_ids.push(clock, ValueIds { batch: batch.id, urgent: true, ids });
             }
         }
-        ports.kept.pop(clock);
-        self.free_keys -= line.keys;
-        self.queued += 1;
-        self.note(line, row, batch);
+        if part.keys == 0 {
+            return false;
+        }
+        part.last = line.last && part.keys == left.keys;
+        if part.keys == left.keys {
+            ports.kept.pop(clock);
+            self.taken = 0;
+        } else {
+            self.taken += part.keys;
+        }
+        self.free_keys -= part.keys;
+        self.queued += u64::from(part.keys == left.keys);
+        self.note(part, row, batch);
         true
     }
 
@@ -245,7 +300,7 @@ impl ValueBuffer {
                 complete: false,
                 kept: row.kept.len(),
                 read: 0,
-                line: row.visible.start / batch.keys_per_line,
+                line: row.visible.start / batch.values_per_line,
             });
         }
         let last = self.rows.back_mut().expect("it is there");
@@ -278,12 +333,12 @@ impl ValueBuffer {
 
     /// The next line of the oldest row, skipping those that hold no value it keeps.
     fn next_of_row(&mut self, table: &WorkTable, batch: &Batch) -> Option<ValueLine> {
-        let held = self.batches.front()?;
+        let place = batch.id - self.batches.front()?.batch;
         let head = self.rows.front_mut()?;
         let row = table.row(head.row);
-        let directory = &held.groups[row.value_group as usize];
+        let directory = &self.batches[place as usize].groups[row.value_group as usize];
         while head.read < head.kept {
-            let places = batch.keys_of_block(head.line);
+            let places = batch.values_of_line(head.line);
             let settled = head.complete || row.visible.start + head.came >= places.end;
             if !settled {
                 return None;
@@ -360,10 +415,20 @@ impl ValueBuffer {
             self.free_keys += head.came;
             let last = table.row(head.row).last.batch;
             self.rows.pop_front();
-            if last {
-                self.batches.pop_front();
-                self.free_lines += batch.blocks() * batch.heads;
-            }
+            self.held(batch.id).ended |= last;
+        }
+    }
+
+    /// Forgets prefill batches whose rows are through, when all that was asked for has come.
+    fn retire_batches(&mut self, table: &WorkTable) {
+        while let Some(held) = self.batches.front()
+            && held.ended
+            && held.ahead.is_none()
+            && held.groups.iter().all(Directory::has_all)
+        {
+            let batch = table.batch(held.batch);
+            self.free_lines += batch.value_lines() * batch.heads;
+            self.batches.pop_front();
         }
     }
 }
@@ -388,7 +453,7 @@ fn ask_for(
             if together { directory.rows.iter().any(|&row| keeps(row)) } else { keeps(line.row) };
         if kept && let Some((id, opens)) = directory.ask(batch, place) {
             ids.push(id);
-            opened += u32::from(opens);
+            opened += directory.heads * u32::from(opens);
         }
     }
     directory.complete = together && line.last;
@@ -407,7 +472,9 @@ impl Component for ValueBuffer {
     type Ports<'m> = ValueBufferPorts<'m>;
 
     fn tick(&mut self, clock: &mut Clock, mut ports: ValueBufferPorts<'_>) -> Wake {
+        self.retire_batches(ports.table);
         let announced = self.announce(clock, &mut ports);
+        self.reserve(ports.table);
         let stored = self.store(clock, &mut ports);
         let reading = self.read(clock, &mut ports);
         let took = self.take(clock, &mut ports);

@@ -18,8 +18,11 @@ use crate::{
 
 /// Stored widths to operand width.
 pub struct Widen {
-    /// Operands that it makes in a cycle.
-    operands_per_cycle: u64,
+    /// Lines that it makes in a cycle.
+    lines_per_cycle: u64,
+    /// Operands of a line of keys, and of values.
+    key_line: u64,
+    value_line: u64,
     transaction_bits: u64,
     ledger: Ledger,
     free_at: Cycle,
@@ -39,11 +42,19 @@ pub struct WidenPorts<'m> {
 }
 
 impl Widen {
-    /// A widener at reset, for lines of `multipliers` operands.
+    /// A widener at reset, for lines of keys and of values of so many operands.
     #[must_use]
-    pub fn new(spec: &blocks::Widen, multipliers: u32, transaction: u64, ledger: Ledger) -> Self {
+    pub fn new(
+        spec: &blocks::Widen,
+        key_line: u32,
+        value_line: u32,
+        transaction: u64,
+        ledger: Ledger,
+    ) -> Self {
         Self {
-            operands_per_cycle: u64::from(spec.lines_per_cycle) * u64::from(multipliers),
+            lines_per_cycle: u64::from(spec.lines_per_cycle),
+            key_line: u64::from(key_line),
+            value_line: u64::from(value_line),
             transaction_bits: transaction * 8,
             ledger,
             free_at: Cycle::ZERO,
@@ -52,8 +63,7 @@ impl Widen {
     }
 
     fn operands(&self, table: &WorkTable, to: Destination, count: u32) -> u64 {
-        // A batch may be written before the last of its values, fetched for nobody, have come.
-        let Some(batch) = table.get(to.batch) else { return 0 };
+        let batch = table.batch(to.batch);
         let bits = match to.stream {
             Stream::Query => batch.bits.query,
             Stream::KeyMsb => batch.bits.key_msb,
@@ -74,15 +84,20 @@ impl Component for Widen {
             && room
             && let Some(arrivals) = ports.arrivals.pop(clock)
         {
-            let mut operands = 0;
+            let (mut key_operands, mut value_operands) = (0, 0);
             let (mut keys, mut values) = (Arrivals::new(), Arrivals::new());
             for (to, count) in arrivals {
-                operands += self.operands(ports.table, to, count);
+                let (side, operands) = match to.stream {
+                    Stream::Value => (&mut values, &mut value_operands),
+                    _ => (&mut keys, &mut key_operands),
+                };
+                *operands += self.operands(ports.table, to, count);
                 self.transactions += u64::from(count);
-                let side = if to.stream == Stream::Value { &mut values } else { &mut keys };
                 side.push((to, count));
             }
-            let cycles = operands.div_ceil(self.operands_per_cycle).max(1);
+            let lines = key_operands * self.value_line + value_operands * self.key_line;
+            let per_cycle = self.lines_per_cycle * self.key_line * self.value_line;
+            let cycles = lines.div_ceil(per_cycle).max(1);
             self.free_at = clock.now() + Cycles(cycles);
             if !keys.is_empty() {
                 ports.key_arrivals.push(clock, keys);

@@ -2,10 +2,17 @@
 
 #![expect(dead_code, reason = "each test file uses a part")]
 
+pub(crate) mod count;
+
 use std::sync::Arc;
 
 use tamis_arch::Accelerator;
-use tamis_sim::{Dimensions, Options, error::RunError, outcome::Outcome, run};
+use tamis_sim::{
+    Dimensions, Options,
+    error::RunError,
+    outcome::{Block, Outcome},
+    run,
+};
 use tamis_workloads::plan::{KeySet, LayerEnd, Phase, Row, StoredBits, Task};
 
 /// Twelve bits in one plane.
@@ -80,4 +87,28 @@ pub(crate) fn play(
     options: &Options,
 ) -> Result<Outcome, RunError<std::convert::Infallible>> {
     run(arch, dense.dimensions(), dense.phase, tasks.into_iter().map(Ok), options, &|_| {})
+}
+
+/// Every cycle of every block is in one account, and the memory moved what was asked for.
+pub(crate) fn accounts_balance(outcome: &Outcome) {
+    for block in &outcome.blocks {
+        assert_eq!(block.activity.total(), outcome.elapsed, "{}", block.block.name());
+    }
+    let traffic = &outcome.traffic;
+    let read = traffic.query_read_bytes.0
+        + traffic.key_msb_read_bytes.0
+        + traffic.key_lsb_read_bytes.0
+        + traffic.value_read_bytes.0;
+    assert!(outcome.channels.iter().map(|channel| channel.read_bytes.0).sum::<u64>() <= read);
+}
+
+/// The blocks in an order that depends on the seed.
+pub(crate) fn shuffled(seed: u64) -> [Block; Block::COUNT] {
+    let mut order = Block::ALL;
+    let mut state = seed | 1;
+    for last in (1..order.len()).rev() {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        order.swap(last, usize::try_from(state >> 33).expect("31 bits") % (last + 1));
+    }
+    order
 }

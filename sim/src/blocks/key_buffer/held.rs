@@ -10,17 +10,26 @@ pub(super) struct Held {
     pub(super) batch: BatchId,
     /// Lines that it keeps until it is decided, or one block where keys stream through.
     pub(super) lines: u32,
+    /// Whether every row is decided: nobody reads it again.
+    pub(super) decided: bool,
+    /// Whether its LSBs were or will be asked for.
+    refetches: bool,
+    /// Passes over keys that stream through, to come and under way.
+    streams: u32,
     msb: Vec<u32>,
     lsb: Vec<u32>,
     queries: Vec<u32>,
 }
 
 impl Held {
-    pub(super) fn new(batch: &Batch, query_traffic: bool) -> Self {
+    pub(super) fn new(batch: &Batch, refetches: bool, query_traffic: bool) -> Self {
         let query = if query_traffic { transactions(&batch.query_units) } else { 0 };
         Self {
             batch: batch.id,
             lines: batch.heads * if batch.resident { batch.blocks() } else { 1 },
+            decided: false,
+            refetches,
+            streams: if batch.resident { 0 } else { 1 + u32::from(refetches) },
             msb: by_block(batch, transactions(&batch.msb_units)),
             lsb: by_block(batch, transactions(&batch.lsb_units)),
             queries: vec![query; batch.queries.len()],
@@ -50,8 +59,17 @@ impl Held {
         self.queries[query as usize] == 0
     }
 
+    /// Whether nothing of it is read or on its way any more. Counts that are rounded up have blocks
+    /// that no row reads.
+    pub(super) fn is_through(&self, batch: &Batch) -> bool {
+        let whole = |missing: &[u32]| missing.iter().all(|&left| left == 0);
+        let came = !batch.resident || (whole(&self.msb) && (!self.refetches || whole(&self.lsb)));
+        self.decided && self.streams == 0 && came
+    }
+
     /// The keys have streamed through: for a second pass they come again.
     pub(super) fn forget(&mut self, batch: &Batch) {
+        self.streams -= 1;
         self.msb = by_block(batch, transactions(&batch.msb_units));
     }
 

@@ -14,8 +14,8 @@ pub(super) struct Directory {
     groups: u32,
     per_value: u32,
     pub(super) heads: u32,
-    keys_per_line: u32,
-    packed: bool,
+    values_per_line: u32,
+    pub(super) packed: bool,
     /// Whether the value of each place has been asked for.
     asked: Vec<bool>,
     /// Packed: the place that each slot holds.
@@ -44,12 +44,12 @@ impl Directory {
             groups,
             per_value: transactions(&heads.units),
             heads: heads.heads,
-            keys_per_line: batch.keys_per_line,
+            values_per_line: batch.values_per_line,
             packed: batch.line_by_line() || batch.values_ahead,
             asked: vec![false; batch.keys as usize],
             slots: Vec::new(),
             complete: false,
-            pending: vec![0; batch.blocks() as usize],
+            pending: vec![0; batch.value_lines() as usize],
             rows: batch.rows.clone().filter(|&row| table.row(row).value_group == group).collect(),
         }
     }
@@ -67,13 +67,25 @@ impl Directory {
         let (line, opens) = if self.packed {
             let slot = u32::try_from(self.slots.len()).expect("tokens fit 32 bits");
             self.slots.push(place);
-            (slot / self.keys_per_line, slot.is_multiple_of(self.keys_per_line))
+            (slot / self.values_per_line, slot.is_multiple_of(self.values_per_line))
         } else {
-            (place / self.keys_per_line, false)
+            (place / self.values_per_line, false)
         };
         self.pending[line as usize] += self.per_value;
         let id = ValueId { group: self.group, token: batch.token(place), line: self.index(line) };
         Some((id, opens))
+    }
+
+    /// Values that can still be asked for while `free` lines of the buffer are.
+    pub(super) fn room(&self, free: u32) -> u32 {
+        let slots = u32::try_from(self.slots.len()).expect("tokens fit 32 bits");
+        slots.next_multiple_of(self.values_per_line) - slots
+            + free / self.heads * self.values_per_line
+    }
+
+    /// Whether all that was asked for has come.
+    pub(super) fn has_all(&self) -> bool {
+        self.pending.iter().all(|&left| left == 0)
     }
 
     /// Notes that transactions of a line came; whether the line is now whole.
@@ -87,20 +99,20 @@ impl Directory {
     pub(super) fn has(&self, line: u32) -> bool {
         let full = !self.packed
             || self.complete
-            || self.slots.len() >= (line as usize + 1) * self.keys_per_line as usize;
+            || self.slots.len() >= (line as usize + 1) * self.values_per_line as usize;
         full && self.pending[line as usize] == 0
     }
 
     /// Lines in use.
     pub(super) fn lines(&self) -> u32 {
         let slots = u32::try_from(self.slots.len()).expect("tokens fit 32 bits");
-        slots.div_ceil(self.keys_per_line)
+        slots.div_ceil(self.values_per_line)
     }
 
     /// The places that a packed line holds.
     pub(super) fn places(&self, line: u32) -> &[u32] {
-        let start = (line * self.keys_per_line) as usize;
-        let end = (start + self.keys_per_line as usize).min(self.slots.len());
+        let start = (line * self.values_per_line) as usize;
+        let end = (start + self.values_per_line as usize).min(self.slots.len());
         &self.slots[start..end]
     }
 }
