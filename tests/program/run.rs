@@ -38,6 +38,7 @@ fn the_report_has_the_policy_and_dense_beside_it_in_both_phases() {
         assert_eq!(names, ["prefill", "decode"]);
         for phase in phases {
             assert_phase(phase);
+            assert_eq!(phase["layers"].as_array().map(Vec::len), Some(2));
         }
         assert_eq!(policy["generation"]["steps"], 3);
         assert!(policy["knobs"].as_object().is_some_and(|knobs| !knobs.is_empty()));
@@ -50,7 +51,11 @@ fn assert_phase(phase: &Value) {
     let elapsed = number(&phase["elapsed_cycles"]);
     assert!(elapsed > 0);
     let layers = phase["layers"].as_array().expect("a list");
-    assert_eq!(layers.len(), 2);
+    let sum: u64 = layers.iter().map(|layer| number(&layer["elapsed_cycles"])).sum();
+    assert!(sum <= elapsed, "layers took {sum} of {elapsed} cycles");
+    if let Some(reached) = phase["bound"]["reached_share"].as_f64() {
+        assert!(reached <= 1.0, "faster than the machine's graph allows: {reached}");
+    }
     for (block, spent) in phase["blocks"].as_object().expect("by block") {
         let cycles = ["busy_cycles", "starved_cycles", "blocked_cycles"];
         let sum: u64 = cycles.iter().map(|key| number(&spent[key])).sum();
@@ -191,4 +196,24 @@ fn a_table_is_replayed_beside_all_its_keys_and_values() {
 
     tamis(&["run", &path, "--policy", "dense"]).fails(4, &["no policy applies"]);
     tamis(&["run", &path, "--phase", "prefill"]).fails(4, &["decode steps only"]);
+}
+
+/// With `tests/run --traces DIR`: whatever is recorded, both phases run and the report adds up.
+#[test]
+fn every_trace_of_the_folder_runs_in_every_phase() {
+    let Some(folder) = std::env::var_os("TAMIS_TRACES") else { return };
+    let entries = fs::read_dir(folder).expect("tests/run checked that it is a folder");
+    let paths = entries.map(|entry| entry.expect("readable").path());
+    let traces: Vec<_> =
+        paths.filter(|path| path.extension().is_some_and(|kind| kind == "safetensors")).collect();
+    assert!(!traces.is_empty(), "there is no trace in the folder");
+    for trace in traces {
+        let report = json_of(&["run", &path_of(&trace)]);
+        let phases = if report["workload"]["prompt_len"].is_null() { 1 } else { 2 };
+        for policy in report["policies"].as_array().expect("a list") {
+            let ran = policy["phases"].as_array().expect("a list");
+            assert_eq!(ran.len(), phases);
+            ran.iter().for_each(assert_phase);
+        }
+    }
 }
