@@ -1,5 +1,6 @@
 //! Why a run of the machine ended without a result.
 
+use tamis_arch::accelerator::Unsupported;
 use thiserror::Error;
 
 use crate::outcome::Block;
@@ -28,18 +29,8 @@ pub enum RunError<E: std::error::Error + 'static> {
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum FitError {
     /// The arrays cannot be cut into vectors of this size.
-    #[error(
-        "head_dim {head_dim} does not fit `{array}.multipliers` = {multipliers}: \
-         it must be a power of two from 16 to 256 and at most the number of multipliers"
-    )]
-    HeadDim {
-        /// Values in a vector.
-        head_dim: u32,
-        /// Which array.
-        array: &'static str,
-        /// Its size.
-        multipliers: u32,
-    },
+    #[error(transparent)]
+    Vectors(#[from] Unsupported),
     /// A prefill task is larger than half a buffer.
     #[error(
         "layer {layer}, K/V head {kv_head}: {tokens} tokens need {lines} lines of `{buffer}`, and a \

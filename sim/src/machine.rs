@@ -71,27 +71,15 @@ struct Sizes {
 
 impl Sizes {
     fn of(arch: &Accelerator, head_dim: u32) -> Result<Self, FitError> {
-        for (array, multipliers) in
-            [("qk_array", arch.qk_array.multipliers), ("pv_array", arch.pv_array.multipliers)]
-        {
-            let fits = head_dim.is_power_of_two() && (16..=256).contains(&head_dim);
-            if !fits || head_dim > multipliers {
-                return Err(FitError::HeadDim { head_dim, array, multipliers });
-            }
-        }
         let operand = arch.formats.operand.0;
-        let key_line = Bits(arch.qk_array.multipliers * operand);
-        let value_line = Bits(arch.pv_array.multipliers * operand);
-        let lines = |bytes: u64, line: Bits| {
-            u32::try_from(bytes * 8 / u64::from(line.0)).expect("a buffer has few lines")
-        };
+        let lines = |lines: u64| u32::try_from(lines).expect("a buffer has few lines");
         Ok(Self {
-            keys_per_line: arch.qk_array.multipliers / head_dim,
-            values_per_line: arch.pv_array.multipliers / head_dim,
-            key_line,
-            value_line,
-            key_lines: lines(arch.key_buffer.capacity.0, key_line),
-            value_lines: lines(arch.value_buffer.capacity.0, value_line),
+            keys_per_line: arch.keys_per_line(head_dim)?,
+            values_per_line: arch.values_per_line(head_dim)?,
+            key_line: Bits(arch.qk_array.multipliers * operand),
+            value_line: Bits(arch.pv_array.multipliers * operand),
+            key_lines: lines(arch.key_lines()),
+            value_lines: lines(arch.value_lines()),
             score: Bits(2 * operand + head_dim.ilog2()),
             transaction: arch.dram.transaction.0,
         })

@@ -1,4 +1,5 @@
-//! What a machine can do: sizes that follow from its parameters, and workloads that it supports.
+//! What a machine can do: sizes that follow from its parameters, and vectors that it supports. Whether its
+//! buffers hold the tasks of a plan, only the simulator can tell: it cuts them.
 
 use thiserror::Error;
 
@@ -7,22 +8,7 @@ use super::{Accelerator, check::line_bytes};
 /// Head dimensions that Tamis supports, each a power of two.
 pub const HEAD_DIMS: std::ops::RangeInclusive<u32> = 16..=256;
 
-/// What a workload asks of a machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Demand {
-    /// Dimensions of a head.
-    pub head_dim: u32,
-    /// Tokens of the longest sequence.
-    pub tokens: u32,
-    /// Keys of the largest task whose keys must stay on chip: live tokens of a prefill; 0 in decode.
-    pub resident_keys: u32,
-    /// Probabilities that add to the importance of a token: queries × heads × layers, over all steps.
-    pub token_terms: u64,
-    /// Outputs that add to the importance of a head: queries × dimensions × layers, over all steps.
-    pub head_terms: u64,
-}
-
-/// Why a machine cannot run a workload.
+/// Why a machine has no line for vectors of some size.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Unsupported {
     /// The head dimension is not one of [`HEAD_DIMS`].
@@ -50,53 +36,6 @@ pub enum Unsupported {
         multipliers: u32,
         /// What the workload has.
         head_dim: u32,
-    },
-    /// The sequence is too long for the importance memory.
-    #[error(
-        "machine `{machine}` scores at most {limit} tokens (`importance.tokens`), and the sequence \
-         has {tokens}"
-    )]
-    Tokens {
-        /// Name of the machine.
-        machine: String,
-        /// What it can score.
-        limit: u32,
-        /// What the workload has.
-        tokens: u32,
-    },
-    /// A prefill task does not fit half a buffer.
-    #[error(
-        "machine `{machine}` keeps at most {limit} keys of head_dim {head_dim} on chip (half of \
-         `{buffer}.capacity_bytes`), and a prefill task has {keys}"
-    )]
-    Resident {
-        /// Name of the machine.
-        machine: String,
-        /// Which buffer.
-        buffer: &'static str,
-        /// What half of it holds.
-        limit: u64,
-        /// What the workload has.
-        keys: u32,
-        /// Its head dimension.
-        head_dim: u32,
-    },
-    /// An importance accumulator could wrap.
-    #[error(
-        "machine `{machine}` accumulates importance in {bits} bits (`formats.importance_bits`), and \
-         {terms} terms of up to {largest} could need {needed}"
-    )]
-    Importance {
-        /// Name of the machine.
-        machine: String,
-        /// Width of its accumulators.
-        bits: u32,
-        /// Terms of the sum.
-        terms: u64,
-        /// Largest term.
-        largest: u64,
-        /// Width that can never wrap.
-        needed: u32,
     },
 }
 
@@ -145,67 +84,6 @@ impl Accelerator {
         let probabilities = one + u64::from(self.importance.tokens).div_ceil(2);
         let most_negative = 1_u64 << (self.formats.operand.0 - 1);
         1 + u64::BITS - (probabilities * most_negative).leading_zeros()
-    }
-
-    /// Whether a sum of `terms` unsigned terms, none above `largest`, can never wrap an importance
-    /// accumulator.
-    ///
-    /// # Errors
-    /// If `terms × largest` has more bits than `formats.importance`.
-    pub fn importance_fits(&self, terms: u64, largest: u64) -> Result<(), Unsupported> {
-        let bits = self.formats.importance.0;
-        let needed = u128::BITS - (u128::from(terms) * u128::from(largest)).leading_zeros();
-        if needed <= bits {
-            return Ok(());
-        }
-        Err(Unsupported::Importance { machine: self.name.clone(), bits, terms, largest, needed })
-    }
-
-    /// Everything that keeps the machine from running a workload.
-    ///
-    /// # Errors
-    /// One for each limit that the workload exceeds.
-    pub fn admit(&self, demand: &Demand) -> Result<(), Vec<Unsupported>> {
-        // A probability is at most one; an output is an operand, without its sign.
-        let probability = 1 << self.formats.probability_fraction.0;
-        let output = 1 << (self.formats.operand.0 - 1);
-        let checks = [
-            self.tokens_fit(demand.tokens),
-            self.importance_fits(demand.token_terms, probability),
-            self.importance_fits(demand.head_terms, output),
-            self.keys_per_line(demand.head_dim)
-                .and_then(|keys| self.half_fits("key_buffer", self.key_lines(), keys, demand)),
-            self.values_per_line(demand.head_dim).and_then(|values| {
-                self.half_fits("value_buffer", self.value_lines(), values, demand)
-            }),
-        ];
-        let mut found = checks.into_iter().filter_map(Result::err).collect::<Vec<_>>();
-        // Both arrays refuse a head dimension that is not supported at all.
-        found.dedup();
-        if found.is_empty() { Ok(()) } else { Err(found) }
-    }
-
-    fn tokens_fit(&self, tokens: u32) -> Result<(), Unsupported> {
-        let limit = self.importance.tokens;
-        if tokens <= limit {
-            return Ok(());
-        }
-        Err(Unsupported::Tokens { machine: self.name.clone(), limit, tokens })
-    }
-
-    fn half_fits(
-        &self,
-        buffer: &'static str,
-        lines: u64,
-        per_line: u32,
-        demand: &Demand,
-    ) -> Result<(), Unsupported> {
-        let limit = lines / 2 * u64::from(per_line);
-        let (keys, head_dim) = (demand.resident_keys, demand.head_dim);
-        if u64::from(keys) <= limit {
-            return Ok(());
-        }
-        Err(Unsupported::Resident { machine: self.name.clone(), buffer, limit, keys, head_dim })
     }
 
     fn vectors_per_line(

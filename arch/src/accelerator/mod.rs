@@ -7,7 +7,7 @@ mod load;
 mod schema;
 mod write;
 
-pub use capability::{Demand, HEAD_DIMS, Unsupported};
+pub use capability::{HEAD_DIMS, Unsupported};
 pub use dram::DramSection;
 pub(crate) use load::read_text;
 pub use load::{LoadError, PRESETS, Preset, load};
