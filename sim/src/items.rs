@@ -173,8 +173,10 @@ pub struct KeyCredit {
     pub lines: u32,
     /// Queries freed.
     pub queries: u32,
-    /// Batches of which every row is decided.
+    /// Batches of which every row is decided and all that was asked for has come.
     pub batches: u32,
+    /// Batches whose keys have streamed through once, the last of them too.
+    pub streamed: u32,
 }
 
 /// Room given back by the refetch buffer.

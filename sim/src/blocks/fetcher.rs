@@ -55,6 +55,8 @@ pub struct Fetcher {
     undecided: u32,
     /// Whether the batch loaded last does not stay in the buffer and may be streamed again.
     streams_again: bool,
+    /// Batches whose keys are streaming through for the first time.
+    streaming: u32,
     /// Transactions by [`Stream`].
     issued: [u64; Stream::COUNT],
 }
@@ -114,6 +116,7 @@ impl Fetcher {
             },
             undecided: 0,
             streams_again: false,
+            streaming: 0,
             issued: [0; Stream::COUNT],
         }
     }
@@ -137,6 +140,7 @@ impl Fetcher {
             self.room.key_lines += credit.lines;
             self.room.queries += credit.queries;
             self.undecided -= credit.batches;
+            self.streaming -= credit.streamed;
         }
         if let Some(mut lanes) = ports.lane_credits.pop(clock) {
             while lanes != 0 {
@@ -155,6 +159,7 @@ impl Fetcher {
         {
             let batch = ports.table.batch(id);
             self.undecided += 1;
+            self.streaming += u32::from(!batch.resident);
             self.streams_again = !batch.resident && !batch.lsb_units.is_empty();
             self.keys = Some(KeyCursor::first_pass(id));
             if self.query_traffic {
@@ -183,6 +188,8 @@ impl Fetcher {
         }
         let (room, bytes) = (&mut self.room, self.transaction);
         while let Some(load) = self.refetches.front_mut()
+            // Keys that stream again meet none of their first time: the two could not be told apart.
+            && (self.streaming == 0 || !load.streams_again())
             && fill(load, table, room, &mut flight, bytes)
         {
             self.refetches.pop_front();

@@ -182,7 +182,6 @@ impl KeyBuffer {
             self.credit.queries += u32::from(row.last.query && self.query_traffic);
             if row.last.batch {
                 self.held(ports.table, row.batch).decided = true;
-                self.credit.batches += 1;
             }
         }
         true
@@ -196,6 +195,7 @@ impl KeyBuffer {
                 return;
             }
             self.batches.pop_front();
+            self.credit.batches += 1;
             if batch.resident {
                 self.credit.lines += batch.blocks() * batch.heads;
             }
@@ -277,6 +277,7 @@ impl KeyBuffer {
         self.credit.lines += (run.freed - before) * batch.heads;
         if run.freed == batch.blocks() {
             held.forget(batch);
+            self.credit.streamed += u32::from(!run.pass.full);
         }
     }
 

@@ -58,6 +58,10 @@ impl KeyCursor {
         self.batch
     }
 
+    pub(super) fn streams_again(&self) -> bool {
+        self.pass == KeyPass::Whole
+    }
+
     fn unit<'a>(&self, batch: &'a Batch) -> (Stream, &'a Unit) {
         if self.pass == KeyPass::Lsb {
             return (Stream::KeyLsb, &batch.lsb_units[self.unit]);
