@@ -94,7 +94,9 @@ fn replay(criterion: &mut Criterion) {
                 let tasks: Vec<Task> =
                     tasks.iter().filter(|task| task.phase == phase).cloned().collect();
                 if !tasks.is_empty() {
-                    let name = format!("{} {policy} {word}", trace.name());
+                    let stem = std::path::Path::new(trace.name()).file_stem();
+                    let stem = stem.expect("a trace has a name").to_string_lossy();
+                    let name = format!("{stem} {policy} {word}");
                     measure(criterion, &name, dimensions, &tasks);
                 }
             }
