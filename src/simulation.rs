@@ -73,7 +73,9 @@ pub(crate) fn play(
             each.collect()
         }
         Work::Table { table } => {
-            let tables = [("table", table.clone()), ("dense", dense(table))];
+            let mut tables = vec![("table", table.clone()), ("dense", dense(table))];
+            // A table that prunes nothing is dense itself.
+            tables.dedup_by(|dense, table| dense.1.rows == table.1.rows);
             let progress = Progress::of(tables.iter().map(|(_, table)| layers_in(table)).sum());
             let each = tables.par_iter().enumerate().map(|(index, (name, table))| {
                 play_table(machine, name, table, timeline(index), &progress)
@@ -310,5 +312,6 @@ mod tests {
         assert_eq!(places, [(0, 0), (0, 1), (1, 0), (1, 1)]);
         let summary = dense.summary();
         assert_eq!((summary.keys, summary.values, summary.refetched_rows), (80, 80, 0));
+        assert_eq!(super::dense(&dense).rows, dense.rows);
     }
 }

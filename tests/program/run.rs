@@ -194,6 +194,14 @@ fn a_table_is_replayed_beside_all_its_keys_and_values() {
     assert!(read(0) < read(1), "{:?} {:?}", read(0), read(1));
     assert_eq!(report["policies"][0]["phases"][0]["quality"], Value::Null);
 
+    let dense =
+        crate::files::TABLE.replace(",10,6,16,0.05,False,4,4,6,", ",20,-1,-1,-1,False,-1,20,-1,");
+    let dense = dense.replace(",10,6,16,0.05,True,4,4,6,", ",20,-1,-1,-1,False,-1,20,-1,");
+    let path_of_dense = folder.path().join("dense.csv");
+    fs::write(&path_of_dense, dense).expect("writable");
+    let alone = json_of(&["run", &path_of(&path_of_dense)]);
+    assert_eq!(alone["policies"].as_array().map(Vec::len), Some(1), "it is dense itself");
+
     tamis(&["run", &path, "--policy", "dense"]).fails(4, &["no policy applies"]);
     tamis(&["run", &path, "--phase", "prefill"]).fails(4, &["decode steps only"]);
 }
