@@ -63,15 +63,10 @@ impl PvArray {
 
     fn take(&mut self, clock: &mut Clock, ports: &mut PvArrayPorts<'_>) -> Doing {
         let Some(&line) = ports.value_lines.peek(clock) else { return Doing::Starved };
-        let row = ports.table.row(line.row);
-        let selects = line.last
-            && row.last.batch
-            && ports
-                .table
-                .batch(row.batch)
-                .layer_end
-                .as_ref()
-                .is_some_and(|end| end.heads.is_some());
+        let batch = ports.table.batch_of(line.row);
+        // Rows that are read together may end in any order.
+        let ends_batch = line.last && self.rows + 1 == u64::from(batch.rows.end);
+        let selects = ends_batch && batch.layer_end.as_ref().is_some_and(|end| end.heads.is_some());
         if (line.last && !ports.outputs.can_push(clock))
             || (selects && !ports.head_jobs.can_push(clock))
         {
@@ -85,7 +80,7 @@ impl PvArray {
             self.rows += 1;
         }
         if selects {
-            let job = SelectJob { batch: row.batch, of: Candidates::Heads };
+            let job = SelectJob { batch: batch.id, of: Candidates::Heads };
             ports.head_jobs.push(clock, job);
         }
         Doing::Busy

@@ -31,6 +31,8 @@ pub struct Writeback {
     transaction: u64,
     ledger: Ledger,
     queue: VecDeque<Transaction>,
+    /// Rows that came so far.
+    rows: RowId,
     /// A batch that ended: it is written when the queue has run empty.
     ended: Option<BatchId>,
     /// When each layer ended.
@@ -83,6 +85,7 @@ impl Writeback {
             transaction,
             ledger,
             queue: VecDeque::new(),
+            rows: 0,
             ended: None,
             layer_ends: Vec::new(),
             issued: [0; Stream::COUNT],
@@ -129,12 +132,21 @@ impl Writeback {
         if let Some(id) = ports.outputs.pop(clock) {
             let row = ports.table.row(id);
             let batch = ports.table.batch(row.batch);
-            if self.write_traffic && row.last.query {
-                let token = batch.queries[row.query as usize].token;
-                let to = Destination { stream: Stream::Output, batch: batch.id, index: row.query };
-                self.enqueue(&batch.output_units, token, to);
+            self.rows += 1;
+            let ends_batch = self.rows == batch.rows.end;
+            // Rows that are read together may end in any order.
+            let ended = match batch.line_by_line() {
+                true if ends_batch => 0..batch.queries.len(),
+                false if row.last.query => row.query as usize..row.query as usize + 1,
+                _ => 0..0,
+            };
+            for (index, query) in (0..).zip(&batch.queries).skip(ended.start).take(ended.len()) {
+                if self.write_traffic {
+                    let to = Destination { stream: Stream::Output, batch: batch.id, index };
+                    self.enqueue(&batch.output_units, query.token, to);
+                }
             }
-            if row.last.batch {
+            if ends_batch {
                 self.ended = Some(batch.id);
                 if batch.layer_end.is_some() {
                     self.layer_ends.push(LayerEnded {
