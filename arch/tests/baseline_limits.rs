@@ -132,16 +132,16 @@ fn the_papers_devices_say_what_they_are_good_for() {
 }
 
 #[test]
-fn a_cpu_is_nowhere_faster_than_its_fastest_row() {
+fn a_cpu_works_nowhere_beyond_its_best_measured_rates() {
     let time = |device: &str, workload: &Workload| {
         let all = baselines().into_iter().map(|baseline| baseline.estimate(workload));
         let mut own = all.filter(|found| found.device.contains(device));
         own.next().expect("it is in the list")
     };
-    // 64 keys of GPT-2 small took 287.4 us in 12 layers.
+    // Its own fit has no launch cost; the Xeon, with faster cores, takes 7.469 us to launch a layer.
     let short = time("EPYC", &decode(smollm2(1), 1, 1));
-    assert!((microseconds(&short) / 30.0 - 23.95).abs() < 1e-9, "{short:?}");
-    assert!(short.note.contains("extrapolated") && short.note.contains("the fastest of these"));
+    assert!((microseconds(&short) / 30.0 - 7.469).abs() < 1e-9, "{short:?}");
+    assert!(short.note.contains("extrapolated") && short.note.contains("least launch cost"));
     // Twice the dimensions are twice the operations: 8.7 ms at 130 GFLOP/s, where the fit, made with 64
     // dimensions, would have 5.4 ms.
     let wide = Workload { head_dim: 256, q_len: 512, kv_len: 512, ..smollm2(1) };
@@ -153,7 +153,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
     /// By the measured facts alone: a kernel a layer takes 1.057 us, fp16 reaches 756 TFLOP/s and fp32
-    /// 50.4, a board draws 126.9 to 700 W; no CPU did more than 1184 GFLOP/s or a layer below 23.95 us.
+    /// 50.4, a board draws 126.9 to 700 W; no CPU did more than 1184 GFLOP/s or a layer below 7.469 us.
     #[test]
     fn no_estimate_leaves_what_the_devices_can_do(
         layers in 1..=80_u32,
@@ -189,7 +189,7 @@ proptest! {
                 let power = (found.energy.expect("it has energies").value / found.latency).0;
                 prop_assert!((126.8..700.1).contains(&power), "{power} W: {found:?}");
             } else if found.energy.is_none() && found.dynamic_energy.is_none() {
-                prop_assert!(us >= 23.9 * each, "{found:?}");
+                prop_assert!(us >= 7.46 * each, "{found:?}");
                 prop_assert!(us >= dense / 1185.0 * 1e-3, "{found:?}");
             }
             let more_layers = baseline.estimate(&workload(layers + 1, keys));

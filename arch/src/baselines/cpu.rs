@@ -1,5 +1,5 @@
-//! CPUs: measured where the very workload was measured, a least-squares fit elsewhere, and nowhere faster
-//! than the fastest that was measured. No energy counter was readable, so there is no energy.
+//! CPUs: measured where the very workload was measured, a least-squares fit elsewhere, and nowhere beyond
+//! the best rates that were measured. No energy counter was readable, so there is no energy.
 
 use super::{
     estimate::{Estimate, Kind},
@@ -56,25 +56,26 @@ struct Run {
     decode: DecodeTime,
 }
 
-/// The best of the measured rows of a CPU and number of threads: what no fit may promise more than, for a
-/// fit knows neither what a tiny layer costs to launch nor where the cores or the memory end.
+/// What no fit may promise more than, for a fit knows neither what a tiny layer costs to launch nor where
+/// the cores or the memory end: the best rates of the measured rows of a CPU and number of threads.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Fastest {
+    /// From the CPU's file.
     layer_us: f64,
     flops_per_us: f64,
     bytes_per_us: f64,
 }
 
 impl Fastest {
-    fn of<'r>(rows: impl Iterator<Item = &'r CpuRow>) -> Self {
-        let none = Self { layer_us: f64::INFINITY, flops_per_us: 0.0, bytes_per_us: 0.0 };
+    fn of<'r>(layer_us: f64, rows: impl Iterator<Item = &'r CpuRow>) -> Self {
+        let none = Self { layer_us, flops_per_us: 0.0, bytes_per_us: 0.0 };
         rows.fold(none, |best, row| {
             let step = row.workload.steps().next().expect("every row has a step");
-            let layer_us = row.time_us / f64::from(row.workload.layers);
+            let time_us = row.time_us / f64::from(row.workload.layers);
             Self {
-                layer_us: best.layer_us.min(layer_us),
-                flops_per_us: best.flops_per_us.max(step.dense_flops() / layer_us),
-                bytes_per_us: best.bytes_per_us.max(step.kv_bytes(4.0) / layer_us),
+                layer_us,
+                flops_per_us: best.flops_per_us.max(step.dense_flops() / time_us),
+                bytes_per_us: best.bytes_per_us.max(step.kv_bytes(4.0) / time_us),
             }
         })
     }
@@ -92,6 +93,7 @@ impl Fastest {
 pub(super) struct Cpu {
     key: String,
     name: String,
+    least_layer_us: f64,
     runs: Vec<Run>,
     rows: Vec<CpuRow>,
 }
@@ -147,7 +149,7 @@ impl Cpu {
 
     fn fastest(&self, threads: u32) -> Fastest {
         let own = |row: &&CpuRow| row.device == self.key && row.threads == threads;
-        Fastest::of(self.rows.iter().filter(own))
+        Fastest::of(self.least_layer_us, self.rows.iter().filter(own))
     }
 
     pub(super) fn estimate(&self, threads: u32, workload: &Workload) -> Estimate {
@@ -195,7 +197,7 @@ impl Run {
             note.push_str(", extrapolated");
         }
         if 2 * at_floor > steps {
-            note.push_str("; where it promises more than any measured layer, the fastest of these");
+            note.push_str("; held to the best rates and the least launch cost that were measured");
         }
         (f64::from(workload.layers) * layer_us, Kind::Model { median_error, p90_error }, note)
     }
@@ -204,6 +206,7 @@ impl Run {
 fn read(mut root: Section<'_, '_>) -> Option<Cpu> {
     let key = root.get("key", Rule::ANY);
     let name = root.get("name", Rule::ANY);
+    let least_layer_us = root.get("least_layer_us", Rule::real(0.0, 1e6));
     let runs = root.each("run", |mut section| {
         let threads = section.get("threads", Rule::between(1, 4096));
         let prefill = PrefillTime::read(section.section("prefill"));
@@ -212,7 +215,13 @@ fn read(mut root: Section<'_, '_>) -> Option<Cpu> {
         Some(Run { threads: threads?, prefill: prefill?, decode: decode? })
     });
     root.finish();
-    Some(Cpu { key: key?, name: name?, runs: runs?, rows: cpu_rows() })
+    Some(Cpu {
+        key: key?,
+        name: name?,
+        least_layer_us: least_layer_us?,
+        runs: runs?,
+        rows: cpu_rows(),
+    })
 }
 
 #[cfg(test)]

@@ -206,7 +206,7 @@ impl H200 {
             }
             Launch::Stream => "bound by the device".into(),
         });
-        if measured.is_none() && modelled.at_floor {
+        if measured.is_none() && modelled.at_floor && !modelled.host_bound {
             notes.push(format!(
                 "at the least that a layer can take ({} kernels of {} us, or its operations at the peak \
                  rate): the real time is longer",
