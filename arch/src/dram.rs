@@ -57,8 +57,12 @@ pub struct Controller {
     pub command_bus: Sharing,
     /// Which of the requests that could be served is.
     pub scheduler: Scheduler,
+    /// Requests that a row serves while an older one waits for its bank (`fr-fcfs-cap`); at least 1.
+    pub hit_cap: u32,
     /// When a row is closed.
     pub page: PagePolicy,
+    /// Ticks of the command clock after which a row that nobody asks for is closed (`timeout`).
+    pub page_timeout: u32,
 }
 
 choices! {
@@ -84,12 +88,20 @@ choices! {
     pub enum Scheduler {
         /// The oldest of those whose next command is legal now.
         FrFcfs = "fr-fcfs",
+        /// The same, but a row serves no more than `hit_cap` requests while an older one waits for its bank.
+        FrFcfsCap = "fr-fcfs-cap",
+        /// The oldest, whether its next command is legal or not.
+        Fcfs = "fcfs",
     }
 
-    /// When a row is closed.
+    /// When a row is closed, other than for a refresh.
     pub enum PagePolicy {
-        /// When another row of its bank is asked for, or for a refresh.
+        /// When another row of its bank is asked for.
         Open = "open",
+        /// With the read or write after which no request that waits wants it (auto-precharge).
+        Closed = "closed",
+        /// When another row is asked for, or none of its own for `page_timeout` ticks of the command clock.
+        Timeout = "timeout",
     }
 }
 
@@ -105,7 +117,9 @@ impl Controller {
             refresh: Refresh::AllBank,
             command_bus: Sharing::Shared,
             scheduler: Scheduler::FrFcfs,
+            hit_cap: 4,
             page: PagePolicy::Open,
+            page_timeout: 200,
         }
     }
 }

@@ -37,8 +37,14 @@ parameters! {
         pub command_bus: Sharing,
         /// Which of the requests that could be served is.
         pub scheduler: Scheduler,
-        /// When a row is closed.
+        /// Requests that a row serves while an older one waits for its bank; not used by other schedulers than
+        /// `fr-fcfs-cap`.
+        pub hit_cap: u32 where Rule::between(1, 1024),
+        /// When a row is closed, other than for a refresh.
         pub page: PagePolicy,
+        /// Ticks of the DRAM's command clock after which a row that nobody asks for is closed; not used by other
+        /// policies than `timeout`.
+        pub page_timeout: u32 where Rule::between(0, 1_000_000),
     }
 }
 
@@ -62,7 +68,9 @@ impl Block for Dram {
             refresh: written.refresh,
             command_bus: written.command_bus,
             scheduler: written.scheduler,
+            hit_cap: written.hit_cap,
             page: written.page,
+            page_timeout: written.page_timeout,
         };
         Some(Self::of(written.standard, standard, written.channels, mapping, controller))
     }
@@ -80,7 +88,9 @@ impl Block for Dram {
             refresh: controller.refresh,
             command_bus: controller.command_bus,
             scheduler: controller.scheduler,
+            hit_cap: controller.hit_cap,
             page: controller.page,
+            page_timeout: controller.page_timeout,
         }
         .write()
     }

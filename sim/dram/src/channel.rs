@@ -1,12 +1,14 @@
 //! One channel: its queues, its controller, its banks.
 
+mod pages;
 mod refresh;
+mod scheduler;
 mod slots;
 mod state;
 
-use tamis_arch::dram::{Buses, Command, Dram};
+use tamis_arch::dram::{Buses, Command, Dram, PagePolicy, Scheduler};
 
-use self::{refresh::Refresher, slots::Bus, state::Banks};
+use self::{pages::RowsUsed, refresh::Refresher, slots::Bus, state::Banks};
 use crate::{
     Completion, Full, Kind, Location, Request, Stats, Tick, Ticks,
     inflight::Inflight,
@@ -32,6 +34,7 @@ pub struct Channel {
     buses: Vec<Bus>,
     inflight: Inflight,
     lost: Lost,
+    rows_used: RowsUsed,
     fixed: Fixed,
     /// Writes are being drained.
     writing: bool,
@@ -60,6 +63,10 @@ struct Fixed {
     /// ... until fewer than this many.
     write_low: usize,
     single_bus: bool,
+    scheduler: Scheduler,
+    hit_cap: u32,
+    page: PagePolicy,
+    page_timeout: u64,
 }
 
 impl Channel {
@@ -85,6 +92,7 @@ impl Channel {
         Self {
             timing,
             lost,
+            rows_used: RowsUsed::default(),
             queues: Queues::new(controller.read_queue, controller.write_queue, banks),
             banks: Banks::new(dram),
             buses: Bus::of(dram),
@@ -100,6 +108,10 @@ impl Channel {
                 write_high: share(controller.write_high_percent) / 100,
                 write_low: share(controller.write_low_percent).div_ceil(100),
                 single_bus: dram.standard.buses == Buses::Single,
+                scheduler: controller.scheduler,
+                hit_cap: controller.hit_cap,
+                page: controller.page,
+                page_timeout: u64::from(controller.page_timeout),
             },
             writing: false,
             turn: 1,

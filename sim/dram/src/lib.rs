@@ -31,7 +31,7 @@
 //!
 //! # The controller
 //!
-//! Open-page FR-FCFS with a queue of reads and one of writes. In a tick a channel issues at most one column command
+//! A queue of reads and one of writes. In a tick a channel issues at most one column command
 //! and one row command (one command in all where the standard has one bus), in this order of preference:
 //!
 //! 1. the column command of a request whose row was opened for it. Such a request has left its queue, and its row stays
@@ -39,6 +39,11 @@
 //! 2. a column command for a request that finds its row open;
 //! 3. what a refresh that is due needs next: a precharge, then the refresh. While one waits, nothing else but 1 goes on;
 //! 4. an activate or a precharge for the oldest request for which that is legal.
+//!
+//! That is `fr-fcfs`. `fr-fcfs-cap` holds 2 back from a row that has served `hit_cap` requests while an older one waits for
+//! its bank; `fcfs` gives commands to the oldest request alone. A row is closed when another is asked for (`open`), with
+//! the last read or write that a waiting request wants of it (`closed`), or, besides the former, when nobody has asked for
+//! it for `page_timeout` ticks and the row bus has nothing else to do (`timeout`).
 //!
 //! Writes are served when more than `write_high_percent` of their queue is filled or no read waits, until less than
 //! `write_low_percent` is filled and a read waits. Cycles are those of Ramulator 2.1 on every request trace that we

@@ -5,8 +5,13 @@ mod slow;
 
 use proptest::prelude::*;
 use slow::Oracle;
-use tamis_arch::dram::{Controller, Dram, MappingPreset, Refresh, STANDARDS, Sharing, Standard};
+use tamis_arch::dram::{
+    Controller, Dram, MappingPreset, PagePolicy, Refresh, STANDARDS, Scheduler, Sharing, Standard,
+};
 use tamis_dram::{Channel, Completion, Kind, Mapping, Request, Tick};
+
+/// Later than any request of a test is served.
+const LIMIT: Tick = Tick(100_000);
 
 /// A request and the ticks since the one before.
 type Arrival = (u64, Request);
@@ -20,16 +25,28 @@ struct Setup {
     write_queue: u32,
     refresh: Refresh,
     command_bus: Sharing,
+    scheduler: Scheduler,
+    hit_cap: u32,
+    page: PagePolicy,
+    page_timeout: u32,
 }
 
 impl Setup {
     fn dram(&self) -> Dram {
-        let &Self { standard, mapping, read_queue, write_queue, refresh, command_bus } = self;
-        let banks = Standard::preset(standard).expect("it is known").refreshes_banks();
-        let refresh = if banks { refresh } else { Refresh::AllBank };
-        let controller =
-            Controller { read_queue, write_queue, refresh, command_bus, ..Controller::usual() };
-        let mut dram = Dram::new(standard, 1, mapping.name(), controller).expect("a memory");
+        let banks = Standard::preset(self.standard).expect("it is known").refreshes_banks();
+        let controller = Controller {
+            read_queue: self.read_queue,
+            write_queue: self.write_queue,
+            refresh: if banks { self.refresh } else { Refresh::AllBank },
+            command_bus: self.command_bus,
+            scheduler: self.scheduler,
+            hit_cap: self.hit_cap,
+            page: self.page,
+            page_timeout: self.page_timeout,
+            ..Controller::usual()
+        };
+        let mapping = self.mapping.name();
+        let mut dram = Dram::new(self.standard, 1, mapping, controller).expect("a memory");
         // Often enough to matter in a short test.
         let timing = &mut dram.standard.timing;
         timing.refresh_interval = timing.refresh + 440;
@@ -46,14 +63,24 @@ fn setup() -> impl Strategy<Value = Setup> {
     // HBM2, which everything else is measured on, as often as all others together.
     let others = prop::sample::select(STANDARDS).prop_map(|(name, _)| name);
     let standard = prop_oneof![Just("hbm2"), others];
-    (standard, mapping, depth(), depth(), refresh, bus).prop_map(
-        |(standard, mapping, read_queue, write_queue, refresh, command_bus)| Setup {
-            standard,
-            mapping,
-            read_queue,
-            write_queue,
-            refresh,
-            command_bus,
+    let scheduler = prop::sample::select(Scheduler::ALL);
+    let page = prop::sample::select(PagePolicy::ALL);
+    let controller = (refresh, bus, scheduler, 1u32..6, page, 0u32..80);
+    (standard, mapping, depth(), depth(), controller).prop_map(
+        |(standard, mapping, read_queue, write_queue, controller)| {
+            let (refresh, command_bus, scheduler, hit_cap, page, page_timeout) = controller;
+            Setup {
+                standard,
+                mapping,
+                read_queue,
+                write_queue,
+                refresh,
+                command_bus,
+                scheduler,
+                hit_cap,
+                page,
+                page_timeout,
+            }
         },
     )
 }
@@ -105,11 +132,13 @@ fn by_events(dram: &Dram, arrivals: &[Arrival]) -> Vec<Completion> {
         while channel.push(now, request).is_err() {
             let next = channel.next_event().expect("a full queue has something to do");
             assert!(next > now, "an event of the past");
+            assert!(next < LIMIT, "a request is never served");
             now = next;
             channel.advance(now, &mut done);
         }
     }
     while let Some(next) = channel.next_event() {
+        assert!(next < LIMIT, "a request is never served");
         channel.advance(next, &mut done);
         assert!(done.iter().all(|done| done.at <= next), "delivered too early");
     }

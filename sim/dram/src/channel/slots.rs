@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 
-use tamis_arch::dram::{Command, Dram, Sharing};
+use tamis_arch::dram::{Command, Dram, Scheduler, Sharing};
 
 use super::{Channel, NEVER, column_command};
 use crate::{
@@ -21,7 +21,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(super) struct Bus {
     /// Banks that it reaches.
-    banks: u64,
+    pub(super) banks: u64,
     column: Slot,
     row: Slot,
     /// Pseudo-channels, or banks, that wait for a refresh, in order.
@@ -88,7 +88,7 @@ impl Slot {
 
 /// The bank of a set whose request is oldest.
 #[inline]
-fn oldest(mut banks: u64, ages: &Ages) -> usize {
+pub(super) fn oldest(mut banks: u64, ages: &Ages) -> usize {
     let (mut age, mut oldest) = (Age::NONE, 0);
     while banks != 0 {
         let bank = bank_number(banks.trailing_zeros());
@@ -126,7 +126,7 @@ impl Channel {
     fn next_column(&self, bus: usize) -> u64 {
         let reach = self.buses[bus].banks;
         let kind = self.served();
-        let hits = if self.buses[bus].due.is_empty() { self.queues.of(kind).hits } else { 0 };
+        let hits = if self.buses[bus].due.is_empty() { self.eligible(bus).hits } else { 0 };
         let mut next = u64::MAX;
         for of in [Kind::Read, Kind::Write] {
             let banks = self.banks.active_of(of) | if of == kind { hits } else { 0 };
@@ -143,24 +143,29 @@ impl Channel {
         let entry = self.banks.take_active(bank, kind);
         self.transfer(kind, entry, bank, now);
         self.buses[bus].column.next = self.next_column(bus).max(now + 1);
-        // The row may be closed again.
-        let close = self.timing.ready(Command::Precharge, bank);
-        self.buses[bus].look_at_rows(close);
+        // The row may be closed again, or, first come, first served, the next one opened.
+        let next = match self.fixed.scheduler {
+            Scheduler::Fcfs => now,
+            _ => self.timing.ready(Command::Precharge, bank),
+        };
+        self.buses[bus].look_at_rows(next);
     }
 
     /// Issues at most one column command for a request that finds its row open.
     fn hit_slot(&mut self, bus: usize, now: u64) {
         let kind = self.served();
-        let queue = self.queues.of(kind);
-        let hits = queue.hits & self.buses[bus].banks;
+        let hits = self.eligible(bus).hits;
         let legal = self.timing.legal(column_command(kind), hits, now);
         if legal == 0 {
             return;
         }
-        let bank = oldest(legal, &queue.hit_age);
+        let bank = oldest(legal, &self.queues.of(kind).hit_age);
         let entry = self.queues.of_mut(kind).pop_hit(bank);
         self.stats.rows.hits += u64::from(!entry.touched);
         self.transfer(kind, entry, bank, now);
+        if self.fixed.scheduler == Scheduler::Fcfs {
+            self.buses[bus].look_at_rows(now);
+        }
     }
 
     /// Issues at most one row command.
@@ -173,8 +178,7 @@ impl Channel {
             return;
         }
         let kind = self.served();
-        let queue = self.queues.of(kind);
-        let waiting = queue.waiting & self.buses[bus].banks;
+        let waiting = self.eligible(bus).waiting;
         let open = self.banks.open();
         let (openable, closable) = (waiting & !open, waiting & open & !self.banks.active());
         let opens = self.timing.legal(Command::Activate, openable, now);
@@ -182,10 +186,10 @@ impl Channel {
         if opens | closes == 0 {
             let next = self.timing.next(Command::Activate, openable);
             let next = next.min(self.timing.next(Command::Precharge, closable));
-            self.buses[bus].row.next = next;
+            self.buses[bus].row.next = next.min(self.close_idle(bus, now));
             return;
         }
-        let bank = oldest(opens | closes, &queue.waiting_age);
+        let bank = oldest(opens | closes, &self.queues.of(kind).waiting_age);
         if opens & (1 << bank) != 0 {
             self.activate(bus, kind, bank, now);
         } else {
@@ -203,6 +207,7 @@ impl Channel {
         self.stats.rows.misses += u64::from(!entry.touched);
         entry.touched = true;
         self.banks.activate(bank, kind, entry, now);
+        self.rows_used.open(bank);
         self.lost.row(Command::Activate, bank, now, self.timing.held(Command::Activate, bank));
         self.count(Command::Activate, bank, now);
         for command in [Command::Read, Command::Write] {
@@ -211,7 +216,7 @@ impl Channel {
         }
     }
 
-    fn precharge(&mut self, bank: usize, now: u64) {
+    pub(super) fn precharge(&mut self, bank: usize, now: u64) {
         self.queues.close(bank);
         self.banks.close(bank, now);
         self.lost.row(Command::Precharge, bank, now, self.timing.held(Command::Precharge, bank));
@@ -281,10 +286,11 @@ impl Channel {
 
     /// A column command issues for a request: its data follow.
     fn transfer(&mut self, kind: Kind, entry: Entry, bank: usize, now: u64) {
-        let command = column_command(kind);
+        let command = self.column_for(kind, bank);
         let (arrived, held) = (entry.age.arrived(), self.timing.held(command, bank));
         self.lost.column(&Call { command, bank, now, arrived, held }, &self.timing);
         self.count(command, bank, now);
+        self.used(command, bank, now);
         self.stats.data_ticks += Ticks(self.fixed.burst);
         match kind {
             Kind::Read => {

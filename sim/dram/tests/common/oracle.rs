@@ -1,7 +1,7 @@
 //! The slow, obvious channel: every tick, a scan of the queue, the whole list of constraints against the
 //! history of commands. Shares no code with the model.
 
-use tamis_arch::dram::{Buses, Command, Dram, Level, PagePolicy, Refresh, Sharing};
+use tamis_arch::dram::{Buses, Command, Dram, Level, PagePolicy, Refresh, Scheduler, Sharing};
 use tamis_dram::{Completion, Kind, Request, Tick};
 
 /// Ticks after which no constraint reaches back.
@@ -28,6 +28,8 @@ pub(crate) struct Oracle {
     due: Vec<usize>,
     refreshes: usize,
     rows: Vec<Option<u32>>,
+    /// Column commands of each open row, and the last of them.
+    uses: Vec<(u32, u64)>,
     history: Vec<(u64, Command, usize)>,
     writing: bool,
     pub(crate) done: Vec<Completion>,
@@ -46,6 +48,7 @@ impl Oracle {
             due: vec![],
             refreshes: 0,
             rows: vec![None; banks],
+            uses: vec![(0, 0); banks],
             history: vec![],
             writing: false,
             done: vec![],
@@ -81,6 +84,7 @@ impl Oracle {
 
     pub(crate) fn tick(&mut self) {
         self.now += 1;
+        assert!(self.now < 100_000, "a request is never served");
         self.history.retain(|&(at, ..)| at + MEMORY > self.now);
         self.raise_refresh();
         for bus in 0..self.buses() {
@@ -171,7 +175,7 @@ impl Oracle {
         };
         let active = oldest(&self.active);
         let found = active.or_else(|| match self.refresh_of(bus) {
-            None => oldest(self.served()),
+            None => oldest(&self.eligible(bus)),
             Some(_) => None,
         });
         let Some(Waiting { request, place, .. }) = found else { return false };
@@ -185,7 +189,14 @@ impl Oracle {
         };
         let at = Tick(self.now + u64::from(latency + timing.burst));
         self.done.push(Completion { at, id: request.id });
-        self.issue(column_command(request.kind), self.bank(&request));
+        let bank = self.bank(&request);
+        self.uses[bank] = (self.uses[bank].0 + 1, self.now);
+        if self.dram.controller.page == PagePolicy::Closed && !self.is_wanted(bank) {
+            self.rows[bank] = None;
+            self.issue(auto(column_command(request.kind)), bank);
+        } else {
+            self.issue(column_command(request.kind), bank);
+        }
         true
     }
 
@@ -208,18 +219,20 @@ impl Oracle {
             self.bus_of(bank) == bus
                 && command(waiting).is_some_and(|command| self.legal(command, bank))
         };
-        let oldest = self
-            .served()
-            .iter()
-            .filter(ready)
-            .min_by_key(|waiting| (waiting.arrived, waiting.order));
-        let Some(&waiting) = oldest else { return };
+        let eligible = self.eligible(bus);
+        let oldest =
+            eligible.iter().filter(ready).min_by_key(|waiting| (waiting.arrived, waiting.order));
+        let Some(&waiting) = oldest else {
+            self.close_idle(bus);
+            return;
+        };
         let bank = self.bank(&waiting.request);
         if command(&waiting) == Some(Command::Activate) {
             self.reads.retain(|other| other.place != waiting.place);
             self.writes.retain(|other| other.place != waiting.place);
             self.active.push(Waiting { order: self.now, ..waiting });
             self.rows[bank] = Some(waiting.request.location.row);
+            self.uses[bank].0 = 0;
             self.issue(Command::Activate, bank);
         } else {
             self.rows[bank] = None;
@@ -252,12 +265,64 @@ impl Oracle {
         }
     }
 
+    /// Requests of the kind being served that the scheduler lets through.
+    fn eligible(&self, bus: usize) -> Vec<Waiting> {
+        let mine = |w: &&Waiting| self.bus_of(self.bank(&w.request)) == bus;
+        let all = self.served().iter().filter(mine).copied().collect::<Vec<_>>();
+        match self.dram.controller.scheduler {
+            Scheduler::FrFcfs => all,
+            Scheduler::FrFcfsCap => {
+                let cap = self.dram.controller.hit_cap;
+                let under = |one: &Waiting| {
+                    let bank = self.bank(&one.request);
+                    let row = self.rows[bank];
+                    let here = || all.iter().filter(|w| self.bank(&w.request) == bank);
+                    let is_hit = |w: &&Waiting| Some(w.request.location.row) == row;
+                    let first = |list: &mut dyn Iterator<Item = &Waiting>| {
+                        list.map(|w| w.place).min().unwrap_or(u64::MAX)
+                    };
+                    let oldest_hit = first(&mut here().filter(is_hit));
+                    let oldest_other = first(&mut here().filter(|w| !is_hit(w)));
+                    !is_hit(&one) || self.uses[bank].0 < cap || oldest_hit < oldest_other
+                };
+                all.iter().filter(|one| under(one)).copied().collect()
+            }
+            Scheduler::Fcfs if self.active.iter().any(|w| mine(&w)) => vec![],
+            Scheduler::Fcfs => all.into_iter().min_by_key(|w| w.place).into_iter().collect(),
+        }
+    }
+
+    /// Whether a request that waits wants the open row of a bank.
+    fn is_wanted(&self, bank: usize) -> bool {
+        self.reads.iter().chain(&self.writes).chain(&self.active).any(|waiting| {
+            self.bank(&waiting.request) == bank
+                && self.rows[bank] == Some(waiting.request.location.row)
+        })
+    }
+
+    fn close_idle(&mut self, bus: usize) {
+        if self.dram.controller.page != PagePolicy::Timeout {
+            return;
+        }
+        let timeout = u64::from(self.dram.controller.page_timeout);
+        let idle = (0..self.rows.len()).filter(|&bank| {
+            self.bus_of(bank) == bus
+                && self.rows[bank].is_some()
+                && !self.is_wanted(bank)
+                && self.now >= self.uses[bank].1 + timeout
+                && self.legal(Command::Precharge, bank)
+        });
+        if let Some(bank) = idle.min_by_key(|&bank| self.uses[bank].1) {
+            self.rows[bank] = None;
+            self.issue(Command::Precharge, bank);
+        }
+    }
+
     fn has_active(&self, bank: usize) -> bool {
         self.active.iter().any(|waiting| self.bank(&waiting.request) == bank)
     }
 
     fn issue(&mut self, command: Command, bank: usize) {
-        assert_eq!(self.dram.controller.page, PagePolicy::Open);
         self.history.push((self.now, command, bank));
     }
 
@@ -294,6 +359,10 @@ impl Oracle {
             Level::Bank => one == other,
         }
     }
+}
+
+fn auto(command: Command) -> Command {
+    if command == Command::Read { Command::ReadAuto } else { Command::WriteAuto }
 }
 
 fn column_command(kind: Kind) -> Command {
