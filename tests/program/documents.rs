@@ -121,10 +121,10 @@ fn subcommands(path: &str, into: &mut BTreeMap<String, ()>) {
 const DOCUMENTS: [&str; 1] = ["README.md"];
 
 /// Every `$ tamis …` of a `console` block runs, and prints what stands below it. A last line `…`
-/// stands for the rest. With `TAMIS_BLESS=1` the blocks are written anew.
+/// stands for the rest. With `TAMIS_UPDATE=1` the blocks are written anew.
 #[test]
 fn the_examples_print_what_the_documents_show() {
-    let bless = std::env::var_os("TAMIS_BLESS").is_some();
+    let bless = std::env::var_os("TAMIS_UPDATE").is_some();
     for name in DOCUMENTS {
         let text = document(name);
         let current = with_examples_run(&text);
@@ -134,7 +134,7 @@ fn the_examples_print_what_the_documents_show() {
         } else {
             assert!(
                 current == text,
-                "the examples of {name} have gone stale: run TAMIS_BLESS=1 cargo test -p tamis\n{current}"
+                "the examples of {name} have gone stale: run TAMIS_UPDATE=1 cargo test -p tamis\n{current}"
             );
         }
     }
