@@ -154,7 +154,7 @@ impl Softmax {
             SoftmaxModel::Modelled => {
                 matches!(row.stage, Stage::Summed(at) if at <= clock.now())
             }
-            SoftmaxModel::Wire => row.came > row.sent + self.spec.lanes || row.came == row.keys,
+            SoftmaxModel::Wire => row.came >= row.sent + self.spec.lanes || row.came == row.keys,
         };
         if !ready {
             return None;

@@ -1,0 +1,77 @@
+//! What tests of a block share: a clock that visits every cycle, work tables, and random patience.
+
+use std::collections::VecDeque;
+
+use tamis_arch::{
+    Accelerator,
+    units::{Cycle, Cycles},
+};
+use tamis_sim::{
+    Dimensions,
+    clock::Clock,
+    layout::Layout,
+    link::Link,
+    outcome::Block,
+    work::{Cutter, WorkTable},
+};
+use tamis_workloads::plan::Task;
+
+pub(crate) fn spatten() -> Accelerator {
+    tamis_arch::load("spatten").expect("a preset")
+}
+
+/// A link of a test: its ends do not matter.
+pub(crate) fn wire<T>(latency: Cycles) -> Link<T> {
+    Link::streaming(Block::Sequencer, Block::Sequencer, latency)
+}
+
+/// Visits `cycles` cycles, one after the other.
+pub(crate) fn each_cycle(cycles: u64, mut visit: impl FnMut(&mut Clock)) {
+    let mut clock = Clock::new();
+    for cycle in 0..cycles {
+        clock.advance(Cycle(cycle));
+        visit(&mut clock);
+    }
+}
+
+/// Whether a side moves in a cycle: a pattern that repeats; all false never ends, so it is all true.
+pub(crate) fn moves(pattern: &[bool], clock: &Clock) -> bool {
+    let place = clock.now().0 % pattern.len().max(1) as u64;
+    pattern.iter().all(|&moves| !moves)
+        || pattern[usize::try_from(place).expect("a pattern is short")]
+}
+
+/// Sends the next item, if it may and there is one.
+pub(crate) fn offer<T>(link: &mut Link<T>, clock: &mut Clock, items: &mut VecDeque<T>, may: bool) {
+    if may
+        && link.can_push(clock)
+        && let Some(item) = items.pop_front()
+    {
+        link.push(clock, item);
+    }
+}
+
+/// A table with batches of one task each.
+pub(crate) fn table(arch: &Accelerator, dimensions: Dimensions, tasks: Vec<Task>) -> WorkTable {
+    let cutter = Cutter {
+        layout: Layout::new(arch, dimensions),
+        keys_per_line: arch.qk_array.multipliers / dimensions.head_dim,
+        values_per_line: arch.pv_array.multipliers / dimensions.head_dim,
+        round_counts_to: 1,
+        key_lines: 256,
+        value_lines: 256,
+        softmax_lanes: arch.softmax.lanes,
+        softmax_lines: 1 << 20,
+        refetch_lines: 1 << 20,
+        refetch_rows: 1 << 20,
+        probability_lines: 1 << 20,
+        queries: arch.key_buffer.queue,
+        importance_tokens: 1 << 20,
+        topk_entries: 1 << 20,
+    };
+    let mut table = WorkTable::default();
+    for task in tasks {
+        table.push(&cutter, vec![task], false).expect("it fits");
+    }
+    table
+}

@@ -1,0 +1,14 @@
+//! Each block alone, driven through its ports: what comes out and in which order against a slow and
+//! obvious oracle, and when, two-sided.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod bench;
+mod crossbar;
+mod dram;
+mod pv_array;
+mod qk_array;
+mod refetch;
+mod reorder;
+mod softmax;
