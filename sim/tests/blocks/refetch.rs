@@ -82,7 +82,7 @@ fn drive(again: &[bool], rows: u32, delay: u64, take: &[bool]) -> Seen {
             || second.front().is_some_and(|(_, line)| line.start > 0);
         if ready && whole && probabilities.can_push(clock) {
             probabilities.push(clock, second.pop_front().unwrap().1);
-        } else if !second.front().is_some_and(|(_, line)| line.start > 0) {
+        } else if second.front().is_none_or(|(_, line)| line.start == 0) {
             offer(&mut probabilities, clock, &mut first, true);
         }
         let ports = RefetchPorts {
@@ -108,7 +108,7 @@ fn drive(again: &[bool], rows: u32, delay: u64, take: &[bool]) -> Seen {
             seen.settled.extend(settled.pop(clock).map(|line| (clock.now().0, line)));
         }
     });
-    assert_eq!(refetch.refetched() as usize, seen.replays.len());
+    assert_eq!(refetch.refetched(), seen.replays.len() as u64);
     seen
 }
 
