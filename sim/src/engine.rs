@@ -15,12 +15,13 @@ use tamis_workloads::plan::{Phase, Task};
 use crate::{
     blocks::writeback::LayerEnded,
     clock::Clock,
+    cutter::{Cutter, cutter},
     error::{Deadlock, RunError, Waiting},
     items::{BatchId, Stream},
     layout::Dimensions,
-    machine::{Machine, cutter},
+    machine::Machine,
     outcome::{Block, LayerTime, Outcome, Traffic, Work},
-    work::{Cutter, WorkTable},
+    work::WorkTable,
 };
 
 /// Batches that are known ahead of the one that is launched next.

@@ -3,6 +3,7 @@
 pub mod blocks;
 pub mod clock;
 pub mod component;
+pub mod cutter;
 pub mod engine;
 pub mod error;
 pub mod items;

@@ -26,12 +26,12 @@ use crate::{
     },
     clock::{Clock, Wake},
     component::Component,
+    cutter::Sizes,
     error::FitError,
-    layout::{Dimensions, Layout},
     links::Links,
     outcome::{Block, BlockOutcome},
     stats::Ledger,
-    work::{Cutter, WorkTable},
+    work::WorkTable,
 };
 
 /// All blocks and links of one machine, at reset.
@@ -55,59 +55,6 @@ pub(crate) struct Machine {
     pub(crate) value_buffer: ValueBuffer,
     pub(crate) pv_array: PvArray,
     pub(crate) writeback: Writeback,
-}
-
-/// Sizes that follow from the description and the head dimension.
-struct Sizes {
-    keys_per_line: u32,
-    values_per_line: u32,
-    key_line: Bits,
-    value_line: Bits,
-    key_lines: u32,
-    value_lines: u32,
-    score: Bits,
-    transaction: u64,
-}
-
-impl Sizes {
-    fn of(arch: &Accelerator, head_dim: u32) -> Result<Self, FitError> {
-        let operand = arch.formats.operand.0;
-        let lines = |lines: u64| u32::try_from(lines).expect("a buffer has few lines");
-        Ok(Self {
-            keys_per_line: arch.keys_per_line(head_dim)?,
-            values_per_line: arch.values_per_line(head_dim)?,
-            key_line: Bits(arch.qk_array.multipliers * operand),
-            value_line: Bits(arch.pv_array.multipliers * operand),
-            key_lines: lines(arch.key_lines()),
-            value_lines: lines(arch.value_lines()),
-            score: Bits(2 * operand + head_dim.ilog2()),
-            transaction: arch.dram.transaction.0,
-        })
-    }
-}
-
-/// Cuts tasks to the size of a machine.
-///
-/// # Errors
-/// [`FitError`] if the arrays cannot hold vectors of this size.
-pub(crate) fn cutter(arch: &Accelerator, dimensions: Dimensions) -> Result<Cutter, FitError> {
-    let sizes = Sizes::of(arch, dimensions.head_dim)?;
-    Ok(Cutter {
-        layout: Layout::new(arch, dimensions),
-        keys_per_line: sizes.keys_per_line,
-        values_per_line: sizes.values_per_line,
-        round_counts_to: arch.sequencer.round_counts_to,
-        key_lines: sizes.key_lines,
-        value_lines: sizes.value_lines,
-        softmax_lanes: arch.softmax.lanes,
-        softmax_lines: arch.softmax.row_buffer_lines,
-        refetch_lines: arch.refetch.buffer_lines,
-        refetch_rows: arch.refetch.rows,
-        probability_lines: arch.value_buffer.queue,
-        queries: arch.key_buffer.queue,
-        importance_tokens: arch.importance.tokens,
-        topk_entries: arch.topk.entries,
-    })
 }
 
 impl Machine {

@@ -6,6 +6,7 @@
 //! for them, so a row that is computed again never waits for room.
 
 mod held;
+mod run;
 
 use std::collections::VecDeque;
 
@@ -15,7 +16,7 @@ use tamis_arch::{
     units::{Bits, Bytes, Cycle, Cycles},
 };
 
-use self::held::Held;
+use self::{held::Held, run::Run};
 use crate::{
     clock::{Clock, Wake},
     component::Component,
@@ -75,21 +76,6 @@ pub struct KeyBuffer {
     writes: u64,
     /// Queries of rows that began, both passes.
     queries: u64,
-}
-
-/// A pass that is being read.
-struct Run {
-    pass: Pass,
-    batch: BatchId,
-    block: u32,
-    end: u32,
-    row: u32,
-    /// Whether a line has been read.
-    begun: bool,
-    /// Whether its last line has been read.
-    through: bool,
-    /// Blocks given back, of keys that stream through.
-    freed: u32,
 }
 
 /// The key buffer's links.
@@ -333,57 +319,6 @@ enum Reading {
     Blocked,
     Waiting,
     Nothing,
-}
-
-impl Run {
-    fn new(pass: Pass, table: &WorkTable) -> Self {
-        let batch = table.batch_of(pass.first);
-        let rows = pass.first..pass.first + pass.rows;
-        let visible = rows.map(|row| table.row(row).visible.clone());
-        let start = visible.clone().map(|keys| keys.start).min().expect("a pass has a row");
-        let end = visible.map(|keys| keys.end).max().expect("a pass has a row");
-        let mut run = Self {
-            pass,
-            batch: batch.id,
-            block: start / batch.keys_per_line,
-            end: end.div_ceil(batch.keys_per_line),
-            row: pass.first,
-            begun: false,
-            through: false,
-            freed: 0,
-        };
-        if !run.reads(table, batch) {
-            let found = run.advance(table);
-            assert!(found, "a pass reads at least one line");
-        }
-        run
-    }
-
-    /// Whether the present row takes part and sees keys of the present block.
-    fn reads(&self, table: &WorkTable, batch: &Batch) -> bool {
-        let row = table.row(self.row);
-        let block = batch.keys_of_block(self.block);
-        (row.refetch || !self.pass.full)
-            && row.visible.start < block.end
-            && block.start < row.visible.end
-    }
-
-    /// Moves to the next line to read; whether there is one.
-    fn advance(&mut self, table: &WorkTable) -> bool {
-        let batch = table.batch(self.batch);
-        loop {
-            self.row += 1;
-            if self.row == self.pass.first + self.pass.rows {
-                (self.row, self.block) = (self.pass.first, self.block + 1);
-            }
-            if self.block >= self.end {
-                return false;
-            }
-            if self.reads(table, batch) {
-                return true;
-            }
-        }
-    }
 }
 
 impl Component for KeyBuffer {
