@@ -100,17 +100,16 @@ where
     /// Reads the tasks of the next batch into the table, if there are any.
     fn next_batch(&mut self, table: &mut WorkTable) -> Result<(), RunError<E>> {
         let Some(first) = self.next_task()? else { return Ok(()) };
-        let place = (first.step, first.layer);
+        let step = first.step;
         let together = self.cutter.heads_together(first.bits);
-        let group = first.kv_head / together;
         let mut batch = vec![first];
         let mut step_end = true;
         while let Some(task) = self.next_task()? {
-            if (task.step, task.layer) == place && task.kv_head / together == group {
+            if shares_a_batch(&batch[0], &task, together) {
                 batch.push(task);
                 continue;
             }
-            step_end = task.step != place.0;
+            step_end = task.step != step;
             self.ahead = Some(task);
             break;
         }
@@ -210,6 +209,17 @@ where
             work,
         }
     }
+}
+
+/// Whether two tasks run together: neighbours in a group of `together` heads, with the same keys at
+/// the same widths. Where a table gives heads different keys, each fetches its own.
+fn shares_a_batch(first: &Task, task: &Task, together: u32) -> bool {
+    (task.step, task.layer) == (first.step, first.layer)
+        && task.kv_head / together == first.kv_head / together
+        && task.bits == first.bits
+        && task.tokens == first.tokens
+        && task.values_ahead == first.values_ahead
+        && task.appended == first.appended
 }
 
 /// Time by layer, summed over steps, and the ends of steps.

@@ -31,6 +31,8 @@ pub struct Writeback {
     transaction: u64,
     ledger: Ledger,
     queue: VecDeque<Transaction>,
+    /// Records on their way into the queue.
+    records: VecDeque<Record>,
     /// Rows that came so far.
     rows: RowId,
     /// A batch that ended: it is written when the queue has run empty.
@@ -39,6 +41,16 @@ pub struct Writeback {
     layer_ends: Vec<LayerEnded>,
     /// Transactions by [`Stream`].
     issued: [u64; Stream::COUNT],
+}
+
+/// A record to write: the outputs of a query, or a new K and V.
+struct Record {
+    units: Vec<Unit>,
+    token: u32,
+    to: Destination,
+    /// The next transaction: unit, and place in it.
+    unit: usize,
+    index: u32,
 }
 
 /// The end of a layer.
@@ -85,6 +97,7 @@ impl Writeback {
             transaction,
             ledger,
             queue: VecDeque::new(),
+            records: VecDeque::new(),
             rows: 0,
             ended: None,
             layer_ends: Vec::new(),
@@ -104,29 +117,42 @@ impl Writeback {
         self.issued[stream as usize]
     }
 
-    fn enqueue(&mut self, units: &[Unit], token: u32, to: Destination) {
-        for unit in units {
-            for index in 0..unit.count {
-                self.queue.push_back(Transaction {
-                    address: unit.address(token, index, self.transaction),
-                    to,
-                    lane: self.lane,
-                    slot: 0,
-                    ends_flight: true,
-                });
+    /// Moves transactions of the records at hand into the queue, as far as it has room.
+    fn enqueue(&mut self) {
+        while self.queue.len() < self.queue_limit
+            && let Some(record) = self.records.front_mut()
+        {
+            let unit = record.units[record.unit];
+            self.queue.push_back(Transaction {
+                address: unit.address(record.token, record.index, self.transaction),
+                to: record.to,
+                lane: self.lane,
+                slot: 0,
+                ends_flight: true,
+            });
+            record.index += 1;
+            if record.index == unit.count {
+                (record.index, record.unit) = (0, record.unit + 1);
+            }
+            if record.unit == record.units.len() {
+                self.records.pop_front();
             }
         }
     }
 
+    fn write(&mut self, units: &[Unit], token: u32, to: Destination) {
+        self.records.push_back(Record { units: units.to_vec(), token, to, unit: 0, index: 0 });
+    }
+
     fn take(&mut self, clock: &mut Clock, ports: &mut WritebackPorts<'_>) -> bool {
-        if self.queue.len() >= self.queue_limit || self.ended.is_some() {
+        if !self.records.is_empty() || self.ended.is_some() {
             return false;
         }
         let mut took = false;
         if let Some(id) = ports.appends.pop(clock) {
             let append = ports.table.batch(id).append.as_ref().expect("it has a new token");
             let to = Destination { stream: Stream::Append, batch: id, index: 0 };
-            self.enqueue(&append.units, append.token, to);
+            self.write(&append.units, append.token, to);
             took = true;
         }
         if let Some(id) = ports.outputs.pop(clock) {
@@ -143,7 +169,7 @@ impl Writeback {
             for (index, query) in (0..).zip(&batch.queries).skip(ended.start).take(ended.len()) {
                 if self.write_traffic {
                     let to = Destination { stream: Stream::Output, batch: batch.id, index };
-                    self.enqueue(&batch.output_units, query.token, to);
+                    self.write(&batch.output_units, query.token, to);
                 }
             }
             if ends_batch {
@@ -172,6 +198,7 @@ impl Writeback {
             sent = true;
         }
         if self.queue.is_empty()
+            && self.records.is_empty()
             && ports.written.can_push(clock)
             && let Some(batch) = self.ended.take()
         {
@@ -188,6 +215,7 @@ impl Component for Writeback {
     fn tick(&mut self, clock: &mut Clock, mut ports: WritebackPorts<'_>) -> Wake {
         let sent = self.send(clock, &mut ports);
         let took = self.take(clock, &mut ports);
+        self.enqueue();
         let holds = !self.queue.is_empty() || self.ended.is_some();
         let doing = match (sent || took, holds) {
             (true, _) => Doing::Busy,
@@ -199,7 +227,8 @@ impl Component for Writeback {
     }
 
     fn holds(&self) -> Option<String> {
-        (!self.queue.is_empty()).then(|| format!("{} transactions", self.queue.len()))
+        (!self.queue.is_empty() || self.ended.is_some())
+            .then(|| format!("{} transactions", self.queue.len()))
     }
 
     fn close(self, end: Cycle) -> BlockOutcome {

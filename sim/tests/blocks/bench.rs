@@ -7,12 +7,8 @@ use tamis_arch::{
     units::{Cycle, Cycles},
 };
 use tamis_sim::{
-    Dimensions,
-    clock::Clock,
-    layout::Layout,
-    link::Link,
-    outcome::Block,
-    work::{Cutter, WorkTable},
+    Dimensions, clock::Clock, cutter::Cutter, layout::Layout, link::Link, outcome::Block,
+    work::WorkTable,
 };
 use tamis_workloads::plan::Task;
 

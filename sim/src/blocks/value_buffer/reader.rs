@@ -109,6 +109,7 @@ impl ValueBuffer {
             return;
         }
         for read in self.rows.drain(..directory.rows.len()) {
+            assert_eq!(read.read, read.kept, "a row leaves with all the values that it keeps");
             self.free_keys += read.came;
         }
         self.cursor = LineCursor { group: self.cursor.group + 1, ..LineCursor::default() };
