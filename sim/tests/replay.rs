@@ -108,6 +108,7 @@ const VARIANTS: &[Variant] = &[
     ("crossbar.ports_per_channel = 1", 0.99, 1.5),
     ("reorder.join = \"row\"", 0.95, 2.0),
     ("key_buffer.read = \"polling\"", 0.99, 1.5),
+    ("value_buffer.read = \"polling\"", 0.99, 1.5),
     ("softmax.model = \"wire\"", 0.2, 1.01),
     ("topk.engines = 1", 0.99, 1.5),
     ("topk.model = \"delay-model\"", 0.5, 1.5),

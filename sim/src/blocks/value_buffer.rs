@@ -11,9 +11,9 @@ use std::collections::VecDeque;
 
 use arrayvec::ArrayVec;
 use tamis_arch::{
-    blocks,
+    blocks::{self, BufferRead},
     energy::{Action, Events},
-    units::{Bits, Bytes, Cycle},
+    units::{Bits, Bytes, Cycle, Cycles},
 };
 
 use self::{directory::Directory, reader::Reading};
@@ -36,6 +36,10 @@ pub struct ValueBuffer {
     line: Bits,
     /// A line of probabilities into and out of the queue.
     queue: Action,
+    reader: BufferRead,
+    poll_period: Cycles,
+    /// With a polling reader: when it looks again.
+    next_poll: Cycle,
     ledger: Ledger,
     batches: VecDeque<Held>,
     /// Rows whose probabilities are here, in order.
@@ -131,6 +135,9 @@ impl ValueBuffer {
         let width = Bits(keys / spec.queue * probability.0);
         Self {
             queue: Action::Fifo { entries: spec.queue, width },
+            reader: spec.read,
+            poll_period: spec.poll_period,
+            next_poll: Cycle::ZERO,
             capacity: spec.capacity,
             line,
             ledger,
@@ -357,7 +364,13 @@ impl Component for ValueBuffer {
             _ => Doing::Starved,
         };
         self.ledger.switch(clock.now(), doing);
-        if moved { Wake::NextCycle } else { Wake::OnLink }
+        if moved {
+            Wake::NextCycle
+        } else if clock.now() < self.next_poll && reading == Some(Reading::Waiting) {
+            Wake::At(self.next_poll)
+        } else {
+            Wake::OnLink
+        }
     }
 
     fn holds(&self) -> Option<String> {

@@ -63,8 +63,9 @@ impl Held {
     /// that no row reads.
     pub(super) fn is_through(&self, batch: &Batch) -> bool {
         let whole = |missing: &[u32]| missing.iter().all(|&left| left == 0);
-        let came = !batch.resident || (whole(&self.msb) && (!self.refetches || whole(&self.lsb)));
-        self.decided && self.streams == 0 && came
+        self.decided
+            && self.streams == 0
+            && (!batch.resident || whole(&self.msb) && (!self.refetches || whole(&self.lsb)))
     }
 
     /// The keys have streamed through: for a second pass they come again.

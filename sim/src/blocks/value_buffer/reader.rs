@@ -1,5 +1,7 @@
 //! Which line of values the PV array gets next, and when rows and lines are done with.
 
+use tamis_arch::blocks::BufferRead;
+
 use super::{Directory, LineCursor, ValueBuffer, ValueBufferPorts};
 use crate::{
     clock::Clock,
@@ -15,6 +17,14 @@ pub(super) enum Reading {
     Waiting,
 }
 
+/// Why there is no line to read.
+enum Missing {
+    /// Not known yet which values a row keeps.
+    Rows,
+    /// The values of the line have not come.
+    Values,
+}
+
 impl ValueBuffer {
     /// Reads a line for the array, if it is there. `None` where no row is here.
     pub(super) fn read(
@@ -27,6 +37,9 @@ impl ValueBuffer {
         if !ports.value_lines.can_push(clock) {
             return Some(Reading::Blocked);
         }
+        if clock.now() < self.next_poll {
+            return Some(Reading::Waiting);
+        }
         let line = if batch.line_by_line() {
             self.next_of_group(table)
         } else {
@@ -37,23 +50,33 @@ impl ValueBuffer {
         } else {
             self.retire_row(table, batch);
         }
-        let Some(line) = line else { return Some(Reading::Waiting) };
+        let line = match line {
+            Ok(line) => line,
+            Err(Missing::Rows) => return Some(Reading::Waiting),
+            Err(Missing::Values) => {
+                if self.reader == BufferRead::Polling {
+                    self.next_poll = clock.now() + self.poll_period;
+                    self.reads += 1;
+                }
+                return Some(Reading::Waiting);
+            }
+        };
         ports.value_lines.push(clock, line);
         self.reads += 1;
         Some(Reading::Read)
     }
 
     /// The next line of the oldest row, skipping those that hold no value it keeps.
-    fn next_of_row(&mut self, table: &WorkTable, batch: &Batch) -> Option<ValueLine> {
-        let place = batch.id - self.batches.front()?.batch;
-        let head = self.rows.front_mut()?;
+    fn next_of_row(&mut self, table: &WorkTable, batch: &Batch) -> Result<ValueLine, Missing> {
+        let place = batch.id - self.batches.front().ok_or(Missing::Rows)?.batch;
+        let head = self.rows.front_mut().ok_or(Missing::Rows)?;
         let row = table.row(head.row);
         let directory = &self.batches[place as usize].groups[row.value_group as usize];
         while head.read < head.kept {
             let places = batch.values_of_line(head.line);
             let settled = head.complete || row.visible.start + head.came >= places.end;
             if !settled {
-                return None;
+                return Err(Missing::Rows);
             }
             let values = row.kept.count_in(places);
             if values == 0 {
@@ -61,30 +84,34 @@ impl ValueBuffer {
                 continue;
             }
             if !directory.has(head.line) {
-                return None;
+                return Err(Missing::Values);
             }
             head.line += 1;
             head.read += values;
-            return Some(ValueLine { row: head.row, values, last: head.read == head.kept });
+            return Ok(ValueLine { row: head.row, values, last: head.read == head.kept });
         }
-        None
+        Err(Missing::Rows)
     }
 
     /// The next line of the present group, for the next row that keeps a value in it.
-    fn next_of_group(&mut self, table: &WorkTable) -> Option<ValueLine> {
-        let first_row = self.rows.front()?.row;
+    fn next_of_group(&mut self, table: &WorkTable) -> Result<ValueLine, Missing> {
+        let first_row = self.rows.front().ok_or(Missing::Rows)?.row;
         loop {
-            let directory = &self.batches.front()?.groups[self.cursor.group];
-            if self.cursor.line == directory.lines() || !directory.has(self.cursor.line) {
-                return None;
+            let held = self.batches.front().ok_or(Missing::Rows)?;
+            let directory = &held.groups[self.cursor.group];
+            if self.cursor.line == directory.lines() {
+                return Err(Missing::Rows);
+            }
+            if !directory.has(self.cursor.line) {
+                return Err(Missing::Values);
             }
             let places = directory.places(self.cursor.line);
             let furthest = *places.last().expect("a line that is used holds a value");
             let id = directory.rows[self.cursor.row];
-            let read = self.rows.get_mut((id - first_row) as usize)?;
+            let read = self.rows.get_mut((id - first_row) as usize).ok_or(Missing::Rows)?;
             let row = table.row(id);
             if !read.complete && row.visible.start + read.came <= furthest {
-                return None;
+                return Err(Missing::Rows);
             }
             let values = places.iter().filter(|&&place| row.kept.contains(place)).count();
             let values = u32::try_from(values).expect("a line is small");
@@ -96,7 +123,7 @@ impl ValueBuffer {
                 (self.cursor.row, self.cursor.line) = (0, self.cursor.line + 1);
             }
             if values > 0 {
-                return Some(ValueLine { row: id, values, last });
+                return Ok(ValueLine { row: id, values, last });
             }
         }
     }
