@@ -1,10 +1,10 @@
 //! Faults of a description: every one of a file, each with its place in the text and the rule behind it.
 //!
 //! ```text
-//! error: `key_buffer.banks` must be a power of two, 1 to 64: the bank number is a slice of the address (found 12)
-//!   --> designs/edge.toml:3:9
-//!    | banks = 12
-//!    |         ^^
+//! error: `dram.channels` must be a power of two, 1 to 64: the channel is a slice of the address (found 12)
+//!   --> designs/edge.toml:3:12
+//!    | channels = 12
+//!    |            ^^
 //! ```
 
 use std::{fmt, ops::Range, sync::Arc};

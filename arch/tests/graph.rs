@@ -1,10 +1,12 @@
 //! The machine as a graph, and the bound on its speed.
 
+use std::num::NonZeroU64;
+
 use tamis_arch::{
     Accelerator,
     graph::{Flow, LinkSpec, Ratio},
     load,
-    units::{Bits, Cycles},
+    units::{Bits, Cycles, Megahertz},
 };
 
 fn spatten() -> Accelerator {
@@ -126,12 +128,42 @@ fn streams_go_at_the_bandwidth_that_refresh_leaves() {
 }
 
 #[test]
+fn a_stream_goes_at_a_transaction_a_port_and_cycle() {
+    let mut machine = spatten();
+    // Slow enough that the DRAM is not what bounds it, with lanes for every port twice.
+    machine.core.clock = Megahertz(NonZeroU64::new(333).expect("it is not 0"));
+    machine.fetcher.lanes = 64;
+    let flow = Flow { head_dim: 64, keys: 1024, streamed: Some(Bits(12)) };
+    // 6144 transactions through 16 channels of 1 or 2 ports; HBM2 has 2 pseudo-channels.
+    for (ports, cycles) in [(1, 384_u32), (2, 192), (8, 192)] {
+        machine.crossbar.ports_per_channel = ports;
+        let throughput = machine.graph(&flow).expect("64 is supported").throughput;
+        assert_eq!(throughput.cycles_per_row, Ratio::whole(cycles), "{ports} ports");
+        assert_eq!(throughput.limited_by, ["block crossbar"], "{ports} ports");
+    }
+}
+
+#[test]
+fn one_topk_engine_takes_the_jobs_of_both() {
+    let mut machine = spatten();
+    for (engines, engine) in [(2, "token_topk"), (1, "value_topk")] {
+        machine.topk.engines = engines;
+        let links = machine.links(64).expect("64 is supported");
+        assert_eq!(link(&links, "token_jobs").to, engine);
+        assert_eq!(link(&links, "head_jobs").to, engine);
+        assert_eq!(link(&links, "selected").from, engine);
+        assert_eq!(link(&links, "weighed").to, "value_topk");
+        assert_eq!(link(&links, "kept").from, "value_topk");
+    }
+}
+
+#[test]
 fn few_requests_under_way_bound_a_stream() {
     let mut machine = spatten();
     machine.reorder.entries = 4;
     let flow = Flow { head_dim: 64, keys: 1024, streamed: Some(Bits(12)) };
     let throughput = machine.graph(&flow).expect("64 is supported").throughput;
-    // By hand: 4 to the crossbar, 3 to the DRAM, 14 + 2 in it, 2 back, 1 to the reorder buffer and 1
+    // By hand: 4 to the crossbar, 3 to the DRAM, 14 + 2 in it, 1 back, 2 to the reorder buffer and 1
     // for its credit: 27 cycles for 128 of the 6144 transactions.
     assert_eq!(throughput.cycles_per_row, Ratio::new(27 * 6144, 128));
     assert!(throughput.limited_by.contains(&"reorder.entries".to_owned()));

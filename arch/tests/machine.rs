@@ -147,33 +147,6 @@ fn a_buffer_holds_an_even_number_of_whole_lines() {
 }
 
 #[test]
-fn banks_divide_the_lines() {
-    insta::assert_snapshot!(faults_of("[value_buffer]\ncapacity_bytes = 1536\nbanks = 4\n"), @"
-    error: `value_buffer.banks` must divide the number of lines, so that banks are equal (found 4 banks for 2 lines)
-      --> edge.toml:6:9
-       | banks = 4
-       |         ^
-      --> edge.toml:5:18
-       | capacity_bytes = 1536
-       |                  ^^^^
-    ");
-}
-
-#[test]
-fn lines_that_come_together_go_to_banks_of_their_own() {
-    insta::assert_snapshot!(faults_of("[key_buffer]\nbanks = 1\n"), @"
-    error: `key_buffer.banks` must be at least `widen.lines_per_cycle`: each line of a cycle goes to a bank of its own (found 1 banks for 2 lines)
-      --> edge.toml:5:9
-       | banks = 1
-       |         ^
-      --> preset:spatten.toml
-       | lines_per_cycle = 2
-       |                   ^
-    ");
-    assert!(variant("[widen]\nlines_per_cycle = 1\n[key_buffer]\nbanks = 1\n").is_ok());
-}
-
-#[test]
 fn the_row_buffers_hold_a_row() {
     let changes = "[softmax]\nrow_buffer_lines = 127\n[refetch]\nbuffer_lines = 127\n";
     let faults = faults_of(changes);

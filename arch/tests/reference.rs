@@ -92,8 +92,7 @@ fn joint_rules() -> String {
         "
 ## Rules that join parameters
 
-- A buffer holds an even number of whole lines, of one operand for each multiplier of its array; its
-  banks divide them, and are at least `widen.lines_per_cycle`.
+- A buffer holds an even number of whole lines, of one operand for each multiplier of its array.
 - `softmax.row_buffer_lines` and `refetch.buffer_lines`, of `softmax.lanes` values, hold at least one row
   of `importance.tokens`.
 - `topk.entries` is at least `importance.tokens`.

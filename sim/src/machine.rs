@@ -2,7 +2,7 @@
 
 use tamis_arch::{
     Accelerator,
-    units::{Bits, Cycle, Cycles},
+    units::{Bits, Cycle},
 };
 use tamis_dram::Mapping;
 
@@ -93,13 +93,13 @@ impl Machine {
             crossbar: &arch.crossbar,
             lanes,
             channels: arch.dram.channels,
-            ports_per_channel: ports_per_channel(arch),
+            ports_per_channel: arch.ports_per_channel(),
             data: transaction_bits,
         };
         let write_lane = u8::try_from(lanes).expect("there are at most 64 lanes");
         let probabilities = arch.value_buffer.queue * arch.softmax.lanes;
         Ok(Self {
-            links: Links::new(arch, head_dim),
+            links: Links::new(arch, head_dim)?,
             mapping: Mapping::new(&arch.dram),
             shared_topk: arch.topk.engines == 1,
             sequencer: Sequencer::new(&arch.sequencer, ledger()),
@@ -108,7 +108,7 @@ impl Machine {
             dram: Dram::new(
                 &arch.dram,
                 arch.core.clock,
-                ports_per_channel(arch) as usize,
+                arch.ports_per_channel() as usize,
                 ledger(),
             ),
             reorder: Reorder::new(&arch.reorder, lanes, transaction_bits, ledger()),
@@ -371,19 +371,4 @@ impl Machine {
             self.writeback.close(end),
         ]
     }
-}
-
-/// Cycles of an array's pipeline that adds up `values` products.
-#[must_use]
-pub(crate) fn array_latency(array: &tamis_arch::blocks::Array, values: u32) -> Cycles {
-    array.broadcast_latency
-        + array.multiply_latency
-        + array.tree_level_latency * u64::from(values.ilog2())
-        + array.accumulate_latency
-}
-
-/// Ports of a DRAM channel: no more than it has pseudo-channels.
-#[must_use]
-pub(crate) fn ports_per_channel(arch: &Accelerator) -> u32 {
-    arch.crossbar.ports_per_channel.min(arch.dram.standard.organisation.pseudo_channels)
 }

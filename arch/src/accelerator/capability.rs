@@ -68,6 +68,13 @@ impl Accelerator {
         self.value_buffer.capacity.0 / line_bytes(self.pv_array.multipliers, self.formats.operand)
     }
 
+    /// Ports of a DRAM channel for requests, and as many for responses: no more than it has
+    /// pseudo-channels.
+    #[must_use]
+    pub fn ports_per_channel(&self) -> u32 {
+        self.crossbar.ports_per_channel.min(self.dram.standard.organisation.pseudo_channels)
+    }
+
     /// Width of a score that can never wrap, for any head: a product of two operands has twice their
     /// width, and a sum of 256 products log2(256) bits more.
     #[must_use]

@@ -33,7 +33,6 @@ fn conflicts(draft: &Draft) -> Vec<Conflict> {
             "value_buffer",
             "pv_array",
         ),
-        write_ports(draft),
         rows(draft),
         selection(draft),
         regions(draft),
@@ -49,7 +48,7 @@ pub(super) fn line_bytes(multipliers: u32, operand: Bits) -> u64 {
     operand.times(u64::from(multipliers)).0
 }
 
-/// A buffer holds an even number of whole lines, spread evenly over its banks.
+/// A buffer holds an even number of whole lines.
 fn buffer(
     buffer: Option<&KvBuffer>,
     array: Option<&Array>,
@@ -64,50 +63,21 @@ fn buffer(
     };
     let capacity = format!("{buffer_name}.capacity_bytes");
     let line = line_bytes(array.multipliers, *operand);
-    if !buffer.capacity.0.is_multiple_of(2 * line) {
-        return vec![Conflict {
-            message: format!(
-                "`{capacity}` must be an even number of whole lines: a task may hold half of them \
-                 (found {}; a line of {} operands of {} bits is {line} bytes)",
-                buffer.capacity.0, array.multipliers, operand.0
-            ),
-            parameters: vec![
-                capacity,
-                format!("{array_name}.multipliers"),
-                "formats.operand_bits".into(),
-            ],
-        }];
+    if buffer.capacity.0.is_multiple_of(2 * line) {
+        return Vec::new();
     }
-    let lines = buffer.capacity.0 / line;
-    if !lines.is_multiple_of(u64::from(buffer.banks)) {
-        let banks = format!("{buffer_name}.banks");
-        return vec![Conflict {
-            message: format!(
-                "`{banks}` must divide the number of lines, so that banks are equal (found {} \
-                 banks for {lines} lines)",
-                buffer.banks
-            ),
-            parameters: vec![banks, capacity],
-        }];
-    }
-    Vec::new()
-}
-
-/// The lines that the widening completes in a cycle go to banks of their own.
-fn write_ports(draft: &Draft) -> Vec<Conflict> {
-    let Some(widen) = &draft.widen else { return Vec::new() };
-    let buffers = [("key_buffer", &draft.key_buffer), ("value_buffer", &draft.value_buffer)];
-    let buffers = buffers.into_iter().filter_map(|(name, buffer)| Some((name, buffer.as_ref()?)));
-    let short = buffers.filter(|(_, buffer)| buffer.banks < widen.lines_per_cycle);
-    let conflict = |(name, buffer): (&str, &KvBuffer)| Conflict {
+    vec![Conflict {
         message: format!(
-            "`{name}.banks` must be at least `widen.lines_per_cycle`: each line of a cycle goes to a \
-             bank of its own (found {} banks for {} lines)",
-            buffer.banks, widen.lines_per_cycle
+            "`{capacity}` must be an even number of whole lines: a task may hold half of them \
+             (found {}; a line of {} operands of {} bits is {line} bytes)",
+            buffer.capacity.0, array.multipliers, operand.0
         ),
-        parameters: vec![format!("{name}.banks"), "widen.lines_per_cycle".into()],
-    };
-    short.map(conflict).collect()
+        parameters: vec![
+            capacity,
+            format!("{array_name}.multipliers"),
+            "formats.operand_bits".into(),
+        ],
+    }]
 }
 
 /// Whoever stores a row can store the longest one.

@@ -15,9 +15,6 @@ parameters! {
     pub struct KvBuffer {
         /// Capacity; a task may hold half of it while the next one loads.
         pub capacity: Bytes where Rule::between(16, 1 << 30),
-        /// Banks, by line number.
-        pub banks: u32 where Rule::power_of_two(1, 64)
-            .because("the bank is the low bits of the line number"),
         /// Reads that wait for their data: queries (key buffer), or lines of `softmax.lanes`
         /// probabilities (value buffer).
         pub queue: u32 where QUEUE,
@@ -41,7 +38,7 @@ parameters! {
         pub multiply_latency: Cycles where LATENCY,
         /// Cycles of each level of the adder tree (log2 of the values it adds).
         pub tree_level_latency: Cycles where STAGE,
-        /// Cycles of the accumulator and output register (PV only).
+        /// Cycles from the adder tree to the result: accumulator (PV) and output register.
         pub accumulate_latency: Cycles where STAGE,
     }
 

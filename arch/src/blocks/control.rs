@@ -34,7 +34,7 @@ parameters! {
     /// Issues tasks and rows, and decides what may be fetched ahead.
     #[derive(Clone, Debug, PartialEq, Serialize)]
     pub struct Sequencer {
-        /// How far K and V of later tasks may be fetched.
+        /// When K of the next task may be fetched.
         pub prefetch: Prefetch,
         /// Whether a layer's queries wait until the outputs of the layer before are written.
         pub layer_barrier: bool,
@@ -42,7 +42,8 @@ parameters! {
         pub query_traffic: bool,
         /// Whether outputs, and the K and V of a new token, are written to DRAM, and counted.
         pub write_traffic: bool,
-        /// Numbers of keys and values are rounded up to a multiple of this (1: exact).
+        /// The number of keys of a task, and of values where they are fetched ahead, is rounded up to a
+        /// multiple of this (1: exact).
         pub round_counts_to: u32 where Rule::between(1, 1024),
         /// Cycles from a row's turn to its descriptor at the key buffer.
         pub latency: Cycles where LATENCY,
@@ -59,9 +60,9 @@ parameters! {
 choices! {
     /// Whether the next task's K is fetched while this one computes.
     pub enum Prefetch {
-        /// Its fetch starts when this task's QK has finished.
+        /// The fetch of its K starts when every row of this one is decided.
         Serialized = "serialized",
-        /// Its fetch starts when the buffer has room.
+        /// The fetch of its K starts when the buffer has room.
         DoubleBuffered = "double-buffered",
     }
 }

@@ -52,7 +52,7 @@ parameters! {
     pub struct Widen {
         /// Buffer lines that it can complete in a cycle.
         pub lines_per_cycle: u32 where Rule::power_of_two(1, 16)
-            .because("the lines of a cycle go to banks of their own"),
+            .because("a line's place among those of a cycle is the low bits of its number"),
         /// Cycles from the last byte of a line to its write.
         pub latency: Cycles where LATENCY,
     }

@@ -73,7 +73,7 @@ impl Counts<'_> {
         let lines = self.key_lines + self.value_lines;
         let interval = match block {
             "fetcher" => Ratio::whole(u128::from(self.transactions).div_ceil(lanes)),
-            "crossbar" => Ratio::whole(self.transactions).over(machine.dram.channels.into()),
+            "crossbar" => self.transactions_of_a_port(),
             "dram" => self.dram_interval(),
             "widen" if self.transactions > 0 => {
                 Ratio::whole(lines).over(machine.widen.lines_per_cycle.into())
@@ -118,12 +118,16 @@ impl Counts<'_> {
             Item::ProbabilityLine => Ratio::whole(self.probability_lines),
             Item::ValueLine => Ratio::whole(self.value_lines),
             Item::Flight => Ratio::whole(self.transactions).over(self.machine.fetcher.lanes.into()),
-            Item::Transaction => {
-                Ratio::whole(self.transactions).over(self.machine.dram.channels.into())
-            }
+            Item::Transaction => self.transactions_of_a_port(),
             Item::Control => return None,
         };
         (items.numerator() > 0).then_some(items)
+    }
+
+    /// Transactions of a row that pass each port of a channel, one a cycle.
+    fn transactions_of_a_port(&self) -> Ratio {
+        let ports = self.machine.dram.channels * self.machine.ports_per_channel();
+        Ratio::whole(self.transactions).over(ports.into())
     }
 
     /// Core cycles of the data buses for a row: a burst a transaction on each pseudo-channel, and the

@@ -31,7 +31,8 @@ pub enum Item {
     ValueLine,
     /// Transactions that go side by side, one a fetch lane at most.
     Flight,
-    /// A DRAM transaction; there is such a link for each channel.
+    /// A DRAM transaction. Of the links of requests and of responses there is one for each port of a
+    /// channel ([`Accelerator::ports_per_channel`]).
     Transaction,
     /// A row, a task or a credit: too few of them to bind a row.
     Control,
@@ -50,16 +51,18 @@ impl Accelerator {
         let (key, value) = (self.key_buffer.read_latency, self.value_buffer.read_latency);
         let (request, response) = (self.crossbar.request_latency, self.crossbar.response_latency);
         let importance = self.importance.latency;
-        let value_topk = if self.topk.engines == 1 { "token_topk" } else { "value_topk" };
+        let (issue, decision) = (self.sequencer.latency, self.refetch.latency);
+        // One engine has the place of that of the values, beside the pipeline.
+        let layer_topk = if self.topk.engines == 1 { "value_topk" } else { "token_topk" };
         let links = [
-            ("loads", "sequencer", "fetcher", register, Item::Control),
-            ("value_loads", "sequencer", "value_buffer", register, Item::Control),
-            ("appends", "sequencer", "writeback", register, Item::Control),
-            ("passes", "sequencer", "key_buffer", self.sequencer.latency, Item::Control),
+            ("loads", "sequencer", "fetcher", issue, Item::Control),
+            ("value_loads", "sequencer", "value_buffer", issue, Item::Control),
+            ("appends", "sequencer", "writeback", issue, Item::Control),
+            ("passes", "sequencer", "key_buffer", issue, Item::Control),
             ("flights", "fetcher", "crossbar", self.fetcher.latency, Item::Flight),
             ("requests", "crossbar", "dram", request, Item::Transaction),
-            ("responses", "dram", "crossbar", response, Item::Transaction),
-            ("returns", "crossbar", "reorder", register, Item::Flight),
+            ("responses", "dram", "crossbar", register, Item::Transaction),
+            ("returns", "crossbar", "reorder", response, Item::Flight),
             ("lane_credits", "reorder", "fetcher", register, Item::Control),
             ("arrivals", "reorder", "widen", register, Item::Flight),
             ("key_arrivals", "widen", "key_buffer", self.widen.latency, Item::Flight),
@@ -74,18 +77,18 @@ impl Accelerator {
                 self.softmax.round_latency,
                 Item::ProbabilityLine,
             ),
-            ("replays", "refetch", "key_buffer", register, Item::Control),
-            ("refetches", "refetch", "fetcher", register, Item::Control),
+            ("replays", "refetch", "key_buffer", decision, Item::Control),
+            ("refetches", "refetch", "fetcher", decision, Item::Control),
             ("row_credits", "refetch", "key_buffer", register, Item::Control),
-            ("settled", "refetch", "importance", self.refetch.latency, Item::ProbabilityLine),
-            ("token_jobs", "importance", "token_topk", importance, Item::Control),
-            ("weighed", "importance", value_topk, importance, Item::ProbabilityLine),
-            ("kept", value_topk, "value_buffer", register, Item::ProbabilityLine),
+            ("settled", "refetch", "importance", decision, Item::ProbabilityLine),
+            ("token_jobs", "importance", layer_topk, importance, Item::Control),
+            ("weighed", "importance", "value_topk", importance, Item::ProbabilityLine),
+            ("kept", "value_topk", "value_buffer", register, Item::ProbabilityLine),
             ("value_ids", "value_buffer", "fetcher", register, Item::Control),
             ("value_lines", "value_buffer", "pv_array", value, Item::ValueLine),
             ("outputs", "pv_array", "writeback", outputs, Item::Control),
-            ("head_jobs", "pv_array", "token_topk", outputs, Item::Control),
-            ("selected", "token_topk", "sequencer", register, Item::Control),
+            ("head_jobs", "pv_array", layer_topk, outputs, Item::Control),
+            ("selected", layer_topk, "sequencer", register, Item::Control),
             ("writes", "writeback", "crossbar", self.writeback.latency, Item::Transaction),
             ("written", "writeback", "sequencer", register, Item::Control),
         ];
@@ -97,7 +100,8 @@ impl Accelerator {
             .into())
     }
 
-    /// Cycles of the QK array: broadcast, multiply, and a level of adders for each halving of a key.
+    /// Cycles of the QK array: broadcast, multiply, a level of adders for each halving of a key, and the
+    /// output register.
     fn scores_latency(&self, head_dim: u32) -> Result<Cycles, Unsupported> {
         self.keys_per_line(head_dim)?;
         let array = &self.qk_array;
