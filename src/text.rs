@@ -110,8 +110,11 @@ pub(crate) fn grouped(value: u64) -> String {
     text
 }
 
+/// A whole number of three significant digits.
 fn grouped_float(value: f64) -> String {
-    let whole = format!("{value:.0}");
+    let digits = format!("{value:.0}").trim_start_matches('-').len();
+    let unit = 10_f64.powi(i32::try_from(digits).unwrap_or(3) - 3);
+    let whole = format!("{:.0}", (value / unit).round() * unit);
     whole.parse().map_or(whole, grouped)
 }
 
@@ -155,7 +158,9 @@ mod tests {
     fn ratios_and_shares() {
         assert_eq!(times(1.0), "1.00×");
         assert_eq!(times(162.4), "162×");
-        assert_eq!(times(4059.0), "4,059×");
+        assert_eq!(times(4059.0), "4,060×");
+        assert_eq!(times(17_043.0), "17,000×");
+        assert_eq!(times(999.6), "1,000×");
         assert_eq!(percent(0.059), "5.9 %");
         assert_eq!(small(0.000_123), "1.2e-4");
     }

@@ -82,8 +82,13 @@ impl Run {
         let threads = self.threads.map_or(0, NonZeroUsize::get);
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
         let pool = pool.or_exit(Exit::Environment)?;
+        let inputs = format!("{} on {}", self.trace, self.arch);
         let job = self.open()?;
-        let played = pool.install(|| simulation::play(&job.machine, &job.work, job.settings))?;
+        let played = pool.install(|| simulation::play(&job.machine, &job.work, job.settings));
+        let played = played.map_err(|failure| Failure {
+            message: format!("{inputs}: {}", failure.message),
+            ..failure
+        })?;
         let report = report::of(&job.machine, &job.prices, &job.work, &played)?;
         let asked = played.first().map(|played| (played.policy.as_str(), &*played.outcomes));
         job.finish(&report, asked, out)?;

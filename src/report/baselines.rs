@@ -24,6 +24,10 @@ pub(crate) struct Baseline {
     pub(crate) energy: Option<Compared>,
     /// Above idle, which is what the paper compares with.
     pub(crate) dynamic_energy: Option<Compared>,
+    /// Whether a model was asked beyond the shapes that it was fitted to.
+    pub(crate) extrapolated: bool,
+    /// Whether a table that people read has it.
+    pub(crate) shown: bool,
     /// What to know before comparing.
     pub(crate) note: String,
 }
@@ -78,12 +82,26 @@ pub(crate) fn compare(
 ) -> BTreeMap<String, Baseline> {
     let workload = workload(work, phase);
     let devices = baselines::baselines();
-    let estimates = devices.iter().map(|device| device.estimate(&workload));
-    let named = estimates.map(|estimate| {
-        let name = format!("{}, {}", estimate.device, estimate.implementation);
-        (name, Baseline::beside(estimate, seconds, energy))
+    let named = devices.iter().map(|device| {
+        let estimate = device.estimate(&workload);
+        let name = format!("{}, {}", estimate.device, in_words(&estimate.implementation));
+        let shown = device.is_shown(&workload);
+        (name, Baseline { shown, ..Baseline::beside(estimate, seconds, energy) })
     });
     named.collect()
+}
+
+/// The name of an implementation as a reader knows it.
+fn in_words(implementation: &str) -> String {
+    let plain = implementation
+        .replace("eager-fp32", "eager fp32")
+        .replace("eager-half", "eager 16-bit")
+        .replace("graph", "CUDA graph")
+        .replace("stream", "launched by a script");
+    if let Some(before) = plain.strip_suffix(", 1 threads") {
+        return format!("{before}, 1 thread");
+    }
+    plain
 }
 
 impl Baseline {
@@ -99,6 +117,8 @@ impl Baseline {
             speedup: ratio(estimate.latency.0, seconds),
             energy: estimate.energy.map(compared),
             dynamic_energy: estimate.dynamic_energy.map(compared),
+            extrapolated: estimate.note.contains("extrapolated"),
+            shown: true,
             note: estimate.note,
         }
     }
@@ -163,6 +183,13 @@ mod tests {
         assert!((energy.ratio.expect("we took some") - 4.0).abs() < 1e-12);
         assert_eq!(energy.origin, Origin::ByConstruction);
         assert!(beside.energy.is_none());
+    }
+
+    #[test]
+    fn implementations_are_told_in_plain_words() {
+        assert_eq!(in_words("eager-half, graph"), "eager 16-bit, CUDA graph");
+        assert_eq!(in_words("eager-fp32, 1 threads"), "eager fp32, 1 thread");
+        assert_eq!(in_words("eager-fp32, 11 threads"), "eager fp32, 11 threads");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Makes the report from what the machine counted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tamis_arch::{
     Accelerator, area,
@@ -9,7 +9,12 @@ use tamis_arch::{
     units::{Bits, Bytes, Cycles, Megahertz},
 };
 use tamis_sim::outcome::{BlockOutcome, Outcome, Traffic};
-use tamis_workloads::{plan::Phase, quality::LayerQuality, table::Table, trace::TraceFile};
+use tamis_workloads::{
+    plan::Phase,
+    quality::LayerQuality,
+    table::{Row, Table},
+    trace::TraceFile,
+};
 
 use super::{
     BlockActivity, Dram, Generation, Layer, Machine, Operations, OverDense, PhaseReport, Policy,
@@ -41,7 +46,7 @@ pub(crate) fn report(
         machine: describe(machine, prices),
         workload: match work {
             Work::Trace { trace, .. } => workload_of_trace(trace)?,
-            Work::Table { table } => workload_of_table(table),
+            Work::Table { table } => workload_of_table(table, machine.formats.operand),
         },
         policies,
     })
@@ -102,10 +107,24 @@ fn workload_of_trace(trace: &TraceFile) -> Result<Workload, Failure> {
         head_dim: shape.head_dim,
         seq_len: shape.seq_len,
         prompt_len: shape.prompt_len,
+        widths: None,
     })
 }
 
-fn workload_of_table(table: &Table) -> Workload {
+/// The widths of K and V that a table states, and what its -1, not quantised, runs as.
+fn widths(table: &Table, operand: Bits) -> String {
+    let told = |of: fn(&Row) -> Option<u32>| {
+        let found: BTreeSet<Option<u32>> = table.rows.iter().map(of).collect();
+        let each = found.into_iter().map(|bits| {
+            bits.map_or_else(|| format!("-1 as {}", operand.0), |bits| bits.to_string())
+        });
+        each.collect::<Vec<_>>().join(", ")
+    };
+    let (key, value) = (told(|row| row.key_bits), told(|row| row.value_bits));
+    format!("bits: K (quant_key_bit) {key}; V (quant_value_bit) {value}; Q {}", operand.0)
+}
+
+fn workload_of_table(table: &Table, operand: Bits) -> Workload {
     let size = simulation::dimensions_of_table(table);
     let first = table.rows.iter().map(|row| row.length).min();
     Workload {
@@ -117,6 +136,7 @@ fn workload_of_table(table: &Table) -> Workload {
         head_dim: size.head_dim,
         seq_len: size.tokens,
         prompt_len: first.map(|length| length - 1),
+        widths: Some(widths(table, operand)),
     }
 }
 

@@ -110,6 +110,8 @@ pub(crate) struct Workload {
     pub(crate) seq_len: u32,
     /// `None` for an encoder.
     pub(crate) prompt_len: Option<u32>,
+    /// For a table: at which widths its bits run.
+    pub(crate) widths: Option<String>,
 }
 
 /// One policy on the machine.

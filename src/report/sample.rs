@@ -167,6 +167,8 @@ fn phase(outcome: &Outcome, error: f64, mass: f64) -> PhaseReport {
             origin,
             ratio: Some(energy_pj / 2e6),
         }),
+        extrapolated: origin == Origin::Model,
+        shown: true,
         note: "made up".to_owned(),
     };
     let baselines = [
@@ -233,6 +235,7 @@ pub(crate) fn report() -> Report {
             head_dim: 16,
             seq_len: 50,
             prompt_len: Some(48),
+            widths: None,
         },
         policies,
     }

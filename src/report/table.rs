@@ -30,6 +30,9 @@ pub(crate) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
 fn write_head(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     let machine = &report.machine;
     writeln!(out, "{}", workload_line(&report.workload))?;
+    if let Some(widths) = &report.workload.widths {
+        writeln!(out, "{widths}")?;
+    }
     writeln!(
         out,
         "on {}: {} MHz, {}FLOP/s, DRAM {}, {:.1} mm² ({} nm, {} V, {} °C)",
@@ -88,9 +91,11 @@ const COSTS: &[(&str, Text)] = &[
     ("cycles", |phase| grouped(phase.elapsed_cycles)),
     ("time", |phase| seconds(phase.elapsed_seconds)),
     ("  dense here takes", |phase| or_dash(phase.over_dense.and_then(|o| o.speedup), times)),
-    ("  bound of the graph", |phase| {
+    ("  lower bound / cycles", |phase| {
         or_dash(phase.bound.as_ref().and_then(|bound| bound.reached_share), percent)
     }),
+    ("    bound by", bound_by),
+    ("busiest", busiest),
     ("slowest layer", slowest_layer),
     ("", |_| String::new()),
     ("DRAM traffic", |phase| bytes(phase.dram.total_bytes)),
@@ -114,7 +119,7 @@ const COSTS: &[(&str, Text)] = &[
     ("queries refetched", |phase| or_dash(phase.queries.refetched_share, percent)),
     ("", |_| String::new()),
     ("energy", |phase| energy(phase, |energy| energy.total.typical)),
-    ("  range of its sources", energy_range),
+    ("  range, DRAM without", energy_range),
     ("  logic, dynamic + static", |phase| split(phase, |energy| energy.logic)),
     ("  SRAM, dynamic + static", |phase| split(phase, |energy| energy.sram)),
     ("  DRAM, dynamic + static", |phase| split(phase, |energy| energy.dram)),
@@ -179,6 +184,30 @@ fn energy_range(phase: &PhaseReport) -> String {
     )
 }
 
+/// What the bound comes from, as far as a column holds it.
+fn bound_by(phase: &PhaseReport) -> String {
+    let limits = phase.bound.iter().flat_map(|bound| &bound.limited_by);
+    let blocks: Vec<&str> =
+        limits.map(|limit| limit.strip_prefix("block ").unwrap_or(limit)).collect();
+    match blocks[..] {
+        [] => UNDEFINED.to_owned(),
+        [only] => only.to_owned(),
+        [first, ..] => format!("{first}, …"),
+    }
+}
+
+/// The block with the largest share of busy cycles. The memory and the way to it are apart: they are
+/// busy while a request is under way, which says nothing of how much moves.
+fn busiest(phase: &PhaseReport) -> String {
+    let blocks = phase.blocks.iter().rev();
+    let compared = blocks.filter(|(block, _)| !matches!(block, Block::Dram | Block::Crossbar));
+    let most = compared.max_by_key(|(_, spent)| spent.busy_cycles);
+    let told = most.and_then(|(block, spent)| {
+        spent.utilization.map(|share| format!("{} {:.0} %", key(block), share * 100.0))
+    });
+    told.unwrap_or_else(|| UNDEFINED.to_owned())
+}
+
 fn slowest_layer(phase: &PhaseReport) -> String {
     let slowest = phase.layers.iter().rev().max_by_key(|layer| layer.elapsed_cycles);
     let share = |layer: &super::Layer| {
@@ -200,19 +229,15 @@ fn write_activity(policy: &Policy, out: &mut dyn Write) -> io::Result<()> {
         });
         grid.row(&format!("  {}", key(block)), cells);
     }
-    writeln!(
-        out,
-        "\n{}: busy / starved / blocked, % of cycles; energy without leakage",
-        policy.name
-    )?;
+    writeln!(out, "\n{}: busy / starved / blocked, % of cycles; dynamic energy", policy.name)?;
     grid.write(out)
 }
 
-/// Of what happened in it; the DRAM's counts whole.
+/// Of what happened in it.
 fn energy_of(phase: &PhaseReport, block: Block) -> Option<f64> {
     let energy = phase.energy.as_ref()?;
     if block == Block::Dram {
-        return Some(energy.dram.total().typical.0);
+        return Some(energy.dram.dynamic.typical.0);
     }
     energy.blocks.get(&block).map(|energy| energy.total().0)
 }
@@ -227,15 +252,24 @@ fn activity(spent: &BlockActivity) -> String {
 
 /// One line a device: how many times longer it takes, and how many times more energy.
 fn write_baselines(policy: &Policy, out: &mut dyn Write) -> io::Result<()> {
-    for phase in policy.phases.iter().filter(|phase| !phase.baselines.is_empty()) {
-        let mut devices: Vec<(&String, &Baseline)> = phase.baselines.iter().collect();
+    let (mut constructed, mut extrapolated) = (false, false);
+    for phase in &policy.phases {
+        let shown = phase.baselines.iter().filter(|(_, device)| device.shown);
+        let mut devices: Vec<(&String, &Baseline)> = shown.collect();
+        if devices.is_empty() {
+            continue;
+        }
+        let is_constructed = |device: &Baseline| device.latency_origin == Origin::ByConstruction;
+        constructed |= devices.iter().any(|(_, device)| is_constructed(device));
+        extrapolated |= devices.iter().any(|(_, device)| device.extrapolated);
         devices.sort_by_key(|(name, device)| (device.latency_origin, *name));
         let mut grid = Grid::new(0);
         let title = format!("{}, {}, against", policy.name, key(phase.phase));
         let heads = ["speed-up", "energy above idle"];
         grid.row(&title, heads.map(str::to_owned).into_iter());
         for (name, device) in devices {
-            let speedup = times_by(device.speedup, device.latency_origin);
+            let beyond = if device.extrapolated { "*" } else { "" };
+            let speedup = times_by(device.speedup, device.latency_origin) + beyond;
             let energy = |compared: Option<Compared>| {
                 compared.map_or_else(
                     || UNDEFINED.to_owned(),
@@ -248,8 +282,18 @@ fn write_baselines(policy: &Policy, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out)?;
         grid.write(out)?;
     }
+    let notes = [(extrapolated, EXTRAPOLATED), (constructed, BY_CONSTRUCTION)];
+    let notes: Vec<&str> = notes.iter().filter(|(told, _)| *told).map(|(_, note)| *note).collect();
+    if !notes.is_empty() {
+        writeln!(out, "\n{}", notes.join("\n"))?;
+    }
     Ok(())
 }
+
+/// These stand below the comparison where it has such rows.
+const EXTRAPOLATED: &str = "* beyond the shapes that the model was fitted to";
+const BY_CONSTRUCTION: &str = "by construction: fitted to the paper's averages over its tasks, \
+                               for a mean over tasks, not one run";
 
 fn times_by(ratio: Option<f64>, origin: Origin) -> String {
     format!("{} {}", or_dash(ratio, times), origin.words())

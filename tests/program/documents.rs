@@ -2,6 +2,11 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
+use tamis_arch::{
+    area,
+    energy::{EnergyTable, Spread},
+};
+
 use crate::vocabulary::tamis;
 
 fn document(name: &str) -> String {
@@ -83,6 +88,24 @@ fn every_page_of_the_book_is_in_its_summary() {
             let is_page = page.ends_with(".md");
             assert!(!is_page || linked.contains(&page.as_str()), "docs/SUMMARY.md lacks `{page}`");
         }
+    }
+}
+
+#[test]
+fn the_areas_of_the_presets_are_those_that_the_reference_gives() {
+    let rows = table(&document("docs/reference/energy.md"), "## Area of a machine");
+    let figures = |[low, typical, high]: [f64; 3], digits: usize| {
+        format!("{typical:.digits$} ({low:.digits$} to {high:.digits$})")
+    };
+    for (name, digits) in [("spatten", 1), ("spatten-eighth", 2)] {
+        let machine = tamis_arch::load(name).expect("a preset");
+        let prices = EnergyTable::named(&machine.technology.table).expect("its table");
+        let Spread { low, typical, high } = area::report(&machine, &prices).total();
+        let ours = [low.0, typical.0, high.0];
+        let row = rows.iter().find(|row| row[0] == name).expect("a row of the preset");
+        let paper: f64 = row[2].parse().expect("the paper's area");
+        assert_eq!(row[1], figures(ours, digits), "{name}");
+        assert_eq!(row[3], figures(ours.map(|area| area / paper), 2), "{name}, ratio");
     }
 }
 
