@@ -23,31 +23,32 @@ pub struct EmitError {
     reason: io::Error,
 }
 
-/// Name and text of each file of a machine.
+/// Name and text of each file of a machine. They say that it was loaded as `source`.
 #[must_use]
-pub fn files(machine: &Accelerator) -> [(&'static str, String); 4] {
+pub fn files(machine: &Accelerator, source: &str) -> [(&'static str, String); 4] {
     let list = parameters(machine);
     [
-        ("tamis_pkg.sv", systemverilog_package(machine, &list)),
-        ("tamis_params.vh", verilog_header(machine, &list)),
-        ("tamis_params.h", c_header(machine, &list)),
-        ("tamis_params.json", json(machine, &list)),
+        ("tamis_pkg.sv", systemverilog_package(machine, source, &list)),
+        ("tamis_params.vh", verilog_header(machine, source, &list)),
+        ("tamis_params.h", c_header(machine, source, &list)),
+        ("tamis_params.json", json(machine, source, &list)),
     ]
 }
 
-/// Writes the files of a machine into a folder, which is made if it is not there, and gives their paths.
+/// Writes the files of a machine into a folder, which is made if it is not there, and gives their paths. They
+/// say that it was loaded as `source`: a preset's name, or a file's without its folders.
 ///
 /// # Errors
 /// If the folder or a file cannot be written. Then no file is half-written, and a file that was there
 /// before is whole.
-pub fn emit(machine: &Accelerator, folder: &Path) -> Result<Vec<PathBuf>, EmitError> {
+pub fn emit(machine: &Accelerator, source: &str, folder: &Path) -> Result<Vec<PathBuf>, EmitError> {
     let cannot = |path: &Path| {
         let path = path.to_path_buf();
         |reason: io::Error| EmitError { path, reason }
     };
     fs::create_dir_all(folder).map_err(cannot(folder))?;
     let mut staged = Vec::new();
-    for (name, text) in files(machine) {
+    for (name, text) in files(machine, source) {
         let place = folder.join(name);
         staged.push((stage(folder, &place, &text).map_err(cannot(&place))?, place));
     }

@@ -3,7 +3,7 @@
 //! ```no_run
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let machine = tamis_arch::load("spatten")?;
-//! tamis_rtl::emit(&machine, "build/rtl".as_ref())?;
+//! tamis_rtl::emit(&machine, "spatten", "build/rtl".as_ref())?;
 //! # Ok(())
 //! # }
 //! ```

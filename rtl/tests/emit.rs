@@ -18,7 +18,7 @@ fn listed(machine: &Accelerator) -> Parameters {
 }
 
 fn file(machine: &Accelerator, name: &str) -> String {
-    let found = files(machine).into_iter().find(|(file, _)| *file == name);
+    let found = files(machine, &machine.name).into_iter().find(|(file, _)| *file == name);
     found.expect("there is such a file").1
 }
 
@@ -129,7 +129,7 @@ fn a_c_program_prints_the_numbers_of_the_header() {
     }
     for machine in machines() {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        emit(&machine, folder.path()).expect("the folder can be written");
+        emit(&machine, &machine.name, folder.path()).expect("the folder can be written");
         // Included twice: the header guards itself.
         let mut program = String::from("#include <stdio.h>\n");
         program += "#include \"tamis_params.h\"\n#include \"tamis_params.h\"\nint main(void) {\n";
@@ -188,7 +188,7 @@ fn verilator_finds_the_same_numbers_in_the_package_and_the_header() {
     }
     for machine in machines() {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        emit(&machine, folder.path()).expect("the folder can be written");
+        emit(&machine, &machine.name, folder.path()).expect("the folder can be written");
         let mut numbers = listed(&machine);
         let flags = ["--language", "1800-2012"];
         assert_eq!(lint(folder.path(), &checking_module(&numbers), &flags), "");
@@ -208,7 +208,7 @@ fn a_design_need_not_use_every_number() {
     }
     let machine = load("spatten").expect("the preset is good");
     let folder = tempfile::tempdir().expect("a temporary folder");
-    emit(&machine, folder.path()).expect("the folder can be written");
+    emit(&machine, &machine.name, folder.path()).expect("the folder can be written");
     let module = "module top (output tamis_pkg::token_t t_o);\n  assign t_o = '0;\nendmodule\n";
     assert_eq!(lint(folder.path(), module, &["--language", "1800-2012"]), "");
 }
@@ -220,7 +220,7 @@ fn the_header_is_verilog_2001() {
     }
     let machine = load("spatten").expect("the preset is good");
     let folder = tempfile::tempdir().expect("a temporary folder");
-    emit(&machine, folder.path()).expect("the folder can be written");
+    emit(&machine, &machine.name, folder.path()).expect("the folder can be written");
     let mut module = String::from("`include \"tamis_params.vh\"\nmodule top (sum_o);\n");
     module += "  output [63:0] sum_o;\n  wire [63:0] sum_o;\n  assign sum_o = 64'd0\n";
     for name in listed(&machine).keys() {
@@ -236,10 +236,10 @@ fn the_header_is_verilog_2001() {
 #[test]
 fn each_file_says_which_machine_it_is_and_how_it_was_made() {
     for machine in machines() {
-        for (name, text) in files(&machine) {
+        for (name, text) in files(&machine, &machine.name) {
             let head = text.lines().take(6).collect::<String>();
             assert!(head.contains(&machine.digest()), "{name}");
-            let command = format!("`tamis rtl emit --arch {}`", machine.name);
+            let command = format!("`tamis rtl emit --arch {} -o DIR`", machine.name);
             assert!(head.contains(&command), "{name}");
             assert!(text.is_ascii(), "{name}");
         }
@@ -249,9 +249,9 @@ fn each_file_says_which_machine_it_is_and_how_it_was_made() {
 #[test]
 fn no_name_of_a_machine_breaks_a_file() {
     let mut machine = load("spatten").expect("the preset is good");
-    let plain = files(&machine);
+    let plain = files(&machine, &machine.name);
     machine.name = "evil\n`define TAMIS_X 1 */ \u{2028} \\".into();
-    for ((name, text), (_, plain)) in files(&machine).into_iter().zip(plain) {
+    for ((name, text), (_, plain)) in files(&machine, &machine.name).into_iter().zip(plain) {
         assert_eq!(text.lines().count(), plain.lines().count(), "{name}");
         assert!(text.is_ascii() || name.ends_with(".json"), "{name}");
         assert!(text.lines().take(3).all(|line| !line.ends_with('\\')), "{name}");
@@ -263,10 +263,10 @@ fn emitting_again_gives_the_same_bytes_and_nothing_else() {
     let machine = load("spatten").expect("the preset is good");
     let parent = tempfile::tempdir().expect("a temporary folder");
     let folder = parent.path().join("build/rtl");
-    let paths = emit(&machine, &folder).expect("the folder can be made");
+    let paths = emit(&machine, &machine.name, &folder).expect("the folder can be made");
     let bytes = |path| fs::read(path).expect("the file was written");
     let first = paths.iter().map(bytes).collect::<Vec<_>>();
-    assert_eq!(emit(&machine, &folder).expect("the folder can be written"), paths);
+    assert_eq!(emit(&machine, &machine.name, &folder).expect("the folder can be written"), paths);
     assert_eq!(paths.iter().map(bytes).collect::<Vec<_>>(), first);
     assert_eq!(fs::read_dir(&folder).expect("the folder is there").count(), 4);
 }
@@ -277,12 +277,14 @@ fn a_folder_that_cannot_be_written_is_an_error_and_leaves_nothing() {
     let parent = tempfile::tempdir().expect("a temporary folder");
     let occupied = parent.path().join("occupied");
     fs::write(&occupied, "a file").expect("a temporary file");
-    let error = emit(&machine, &occupied).expect_err("a file is no folder").to_string();
+    let error =
+        emit(&machine, &machine.name, &occupied).expect_err("a file is no folder").to_string();
     assert!(error.starts_with("cannot write `") && error.contains("occupied"), "{error}");
     // The last of the four is in the way: none of the others is put in its place.
     let folder = parent.path().join("rtl");
     fs::create_dir_all(folder.join("tamis_params.json")).expect("a temporary folder");
-    let error = emit(&machine, &folder).expect_err("a folder is no file").to_string();
+    let error =
+        emit(&machine, &machine.name, &folder).expect_err("a folder is no file").to_string();
     assert!(error.contains("tamis_params.json`: is a directory"), "{error}");
     assert_eq!(fs::read_dir(&folder).expect("the folder is there").count(), 1);
 }

@@ -1,6 +1,9 @@
 //! `tamis rtl`: the machine for register-transfer design.
 
-use std::{io::Write, path::PathBuf};
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+};
 
 use super::arch;
 use crate::exit::{Exit, Failure, OrExit};
@@ -26,10 +29,18 @@ enum Command {
     },
 }
 
+/// What the files call a machine: a preset's name, or a file's without its folders, which are those of
+/// one computer.
+fn file_name(name_or_path: &str) -> String {
+    let name = Path::new(name_or_path).file_name();
+    name.map_or_else(|| name_or_path.to_owned(), |name| name.to_string_lossy().into_owned())
+}
+
 impl Rtl {
     pub(crate) fn run(self, out: &mut dyn Write) -> Result<Exit, Failure> {
         let Command::Emit { arch, output } = self.command;
-        let files = tamis_rtl::emit(&arch::load(&arch)?, &output).or_exit(Exit::Environment)?;
+        let files = tamis_rtl::emit(&arch::load(&arch)?, &file_name(&arch), &output)
+            .or_exit(Exit::Environment)?;
         let written = files.iter().try_for_each(|file| writeln!(out, "{}", file.display()));
         written.map_err(|error| Failure::writing("to standard output", &error))?;
         Ok(Exit::Done)

@@ -47,6 +47,9 @@ fn write_head(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     )
 }
 
+/// Characters in a line, where what is printed can be broken.
+const WIDTH: usize = 100;
+
 fn workload_line(workload: &Workload) -> String {
     let Workload { model, layers, heads, kv_heads, head_dim, seq_len, prompt_len, .. } = workload;
     let heads = if heads == kv_heads {
@@ -58,7 +61,9 @@ fn workload_line(workload: &Workload) -> String {
         Some(prompt) => format!("{prompt} prompt + {} decoded tokens", seq_len - prompt),
         None => format!("{seq_len} tokens"),
     };
-    format!("{model}: {layers} layers, {heads}, {tokens}")
+    let shape = format!("{layers} layers, {heads}, {tokens}");
+    let long = model.chars().count() + shape.chars().count() + 2 > WIDTH;
+    format!("{model}:{}{shape}", if long { "\n" } else { " " })
 }
 
 /// One column a policy and phase.

@@ -25,6 +25,20 @@ fn emit_writes_four_files_and_names_them() {
 }
 
 #[test]
+fn the_command_that_the_files_name_writes_them_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let machine = "extends = \"spatten\"\nname = \"mine\"\ndescription = \"A test.\"\n";
+    fs::write(folder.path().join("good.toml"), machine).expect("writable");
+    let path = folder.path().join("good.toml").display().to_string();
+    tamis_in(folder.path(), &["rtl", "emit", "--arch", &path, "-o", "rtl"]).succeeds();
+    let header = folder.path().join("rtl/tamis_params.h");
+    let text = fs::read_to_string(&header).expect("written");
+    assert!(text.contains("`tamis rtl emit --arch good.toml -o DIR`"), "{text}");
+    tamis_in(folder.path(), &["rtl", "emit", "--arch", "good.toml", "-o", "rtl"]).succeeds();
+    assert_eq!(fs::read_to_string(&header).expect("written"), text);
+}
+
+#[test]
 fn a_folder_that_cannot_be_made_is_seven() {
     let folder = tempfile::tempdir().expect("a folder");
     fs::write(folder.path().join("file"), "").expect("writable");

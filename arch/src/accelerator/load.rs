@@ -70,7 +70,8 @@ pub fn load(name_or_path: &str) -> Result<Accelerator, LoadError> {
     if let Ok(source) = find_preset(name_or_path) {
         return Accelerator::read(source, &|base, _| find_preset(base)).map_err(LoadError::Faults);
     }
-    if !is_file_name(name_or_path) {
+    let is_folder = Path::new(name_or_path).is_dir();
+    if !is_file_name(name_or_path) && !is_folder {
         return Err(no_preset(name_or_path));
     }
     let path = Path::new(name_or_path);

@@ -10,12 +10,12 @@ use crate::parameters::Parameter;
 const SCHEMA: u32 = 1;
 
 /// An object of all parameters, and beside it what they are and where they come from.
-pub(crate) fn json(machine: &Accelerator, parameters: &[Parameter]) -> String {
+pub(crate) fn json(machine: &Accelerator, source: &str, parameters: &[Parameter]) -> String {
     let values = parameters.iter().map(|each| (each.name.clone(), each.value.into()));
     let docs = parameters.iter().map(|each| (each.name.clone(), each.doc.clone().into()));
     let file = json!({
         "schema": SCHEMA,
-        "banner": banner(machine),
+        "banner": banner(machine, source),
         "machine": machine.name,
         "machine_digest": machine.digest(),
         "parameters": values.collect::<Map<String, Value>>(),

@@ -14,18 +14,20 @@ use tamis_arch::Accelerator;
 
 /// What stands at the top of each file: the machine, its digest, and how the file was made. In
 /// ASCII, on lines of its own, whatever the machine is called.
-pub(crate) fn banner(machine: &Accelerator) -> [String; 3] {
-    let name = machine.name.escape_default().to_string();
+///
+/// `source` is what the command takes for the machine: a preset's name, or a file's.
+pub(crate) fn banner(machine: &Accelerator, source: &str) -> [String; 3] {
+    let (name, source) = (machine.name.escape_default(), source.escape_default());
     [
         format!("Machine `{name}`, digest {}.", machine.digest()),
-        format!("Written by `tamis rtl emit --arch {name}`."),
+        format!("Written by `tamis rtl emit --arch {source} -o DIR`."),
         "Do not edit: change the machine, and emit again.".into(),
     ]
 }
 
 /// The banner as comments of the languages that begin one with two slashes.
-fn banner_comment(machine: &Accelerator) -> String {
-    banner(machine).iter().map(|line| format!("// {line}\n")).collect()
+fn banner_comment(machine: &Accelerator, source: &str) -> String {
+    banner(machine, source).iter().map(|line| format!("// {line}\n")).collect()
 }
 
 /// Whether a number fits the signed 32 bits that these languages give a plain one.

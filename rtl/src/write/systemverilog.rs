@@ -33,8 +33,12 @@ const TYPES: &str = "
 ";
 
 /// A `localparam` for each parameter, and the types that follow from them.
-pub(crate) fn systemverilog_package(machine: &Accelerator, parameters: &[Parameter]) -> String {
-    let mut text = banner_comment(machine);
+pub(crate) fn systemverilog_package(
+    machine: &Accelerator,
+    source: &str,
+    parameters: &[Parameter],
+) -> String {
+    let mut text = banner_comment(machine, source);
     text += "\npackage tamis_pkg;\n";
     text += "\n  // A design need not use every number.\n  // verilator lint_off UNUSEDPARAM\n";
     for Parameter { name, doc, value } in parameters {
