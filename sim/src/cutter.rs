@@ -8,7 +8,7 @@ use tamis_workloads::plan::{Phase, StoredBits, Task};
 use crate::{
     error::FitError,
     items::{BatchId, RowId},
-    layout::{Dimensions, Layout, Plane},
+    layout::{Dimensions, Layout, Plane, Unit},
     work::{Append, Batch, LastOf, Query, RowWork, ValueGroup},
 };
 
@@ -104,12 +104,21 @@ impl Cutter {
             step_end,
         };
         if let Some(append) = &mut batch.append {
-            let values = units(Plane::Value, bits.value);
-            append.units = [&batch.msb_units[..], &batch.lsb_units[..], &values[..]].concat();
+            append.units = self.append_units(layer, bits);
         }
         let rows = self.rows(&mut batch, first_row, tasks, &value_groups);
         self.check(&batch, &rows)?;
         Ok((batch, rows))
+    }
+
+    /// Transactions of the K and V of a token in every head of a layer.
+    fn append_units(&self, layer: u32, bits: StoredBits) -> Vec<Unit> {
+        let heads: Vec<u32> = (0..self.layout.kv_heads()).collect();
+        [(Plane::KeyMsb, bits.key_msb), (Plane::KeyLsb, bits.key_lsb), (Plane::Value, bits.value)]
+            .into_iter()
+            .filter(|&(_, width)| width > 0)
+            .flat_map(|(plane, width)| self.layout.units(plane, width, layer, &heads))
+            .collect()
     }
 
     /// V groups of a batch, each with the K/V heads that it holds.

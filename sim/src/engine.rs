@@ -219,7 +219,6 @@ fn shares_a_batch(first: &Task, task: &Task, together: u32) -> bool {
         && task.bits == first.bits
         && task.tokens == first.tokens
         && task.values_ahead == first.values_ahead
-        && task.appended == first.appended
 }
 
 /// Time by layer, summed over steps, and the ends of steps.

@@ -80,6 +80,12 @@ impl Layout {
         self.transaction
     }
 
+    /// K/V heads of the workload.
+    #[must_use]
+    pub fn kv_heads(&self) -> u32 {
+        self.dimensions.kv_heads
+    }
+
     /// Heads whose records lie side by side, and the bytes that they fill together.
     #[must_use]
     pub fn group(&self, plane: Plane, bits: u32) -> (u32, u64) {

@@ -47,7 +47,8 @@ pub struct Task {
     /// Positions, in the sequence, of the keys that are live in this layer and that a row sees,
     /// ascending. Rows count keys by their place in this list.
     pub tokens: Arc<[u32]>,
-    /// The token whose K and V are new in this step and are written to DRAM; none in prefill.
+    /// The token whose K and V are new in this step and are written to DRAM: those of every K/V
+    /// head, live or not, as the next step starts from all. On the first task of a layer in decode.
     pub appended: Option<u32>,
     /// Whether the values to fetch are known before the scores are, so that they can be fetched
     /// ahead: all that are visible (policy `dense`). Otherwise each row's choice is fetched when

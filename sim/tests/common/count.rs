@@ -111,7 +111,11 @@ impl Naive<'_> {
         if sequencer.write_traffic {
             add(|all| &mut all.output_written_bytes, queries * self.query_touched(batch));
             if head.appended.is_some() {
-                let records = of_kv(bits.key_msb) + of_kv(bits.key_lsb) + of_kv(bits.value);
+                let of_all = |bits: u32| match bits {
+                    0 => 0,
+                    _ => self.touched(0..self.dimensions.kv_heads, bits, self.side_by_side(bits)),
+                };
+                let records = of_all(bits.key_msb) + of_all(bits.key_lsb) + of_all(bits.value);
                 add(|all| &mut all.key_value_written_bytes, records);
             }
         }

@@ -69,7 +69,8 @@ impl Dense {
                     kv_head,
                     bits: self.bits,
                     tokens: Arc::clone(&tokens),
-                    appended: (self.phase == Phase::Decode).then_some(self.tokens - 1),
+                    appended: (self.phase == Phase::Decode && kv_head == 0)
+                        .then_some(self.tokens - 1),
                     values_ahead: true,
                     rows,
                     layer_end: (kv_head + 1 == self.kv_heads).then(LayerEnd::default),

@@ -144,7 +144,7 @@ impl Shape {
                 kv_head: of_task[0] / self.group,
                 bits: self.bits,
                 tokens: Arc::clone(&live),
-                appended: self.decode.then_some(length - 1),
+                appended: (self.decode && into.len() == first).then_some(length - 1),
                 values_ahead,
                 rows,
                 layer_end: None,

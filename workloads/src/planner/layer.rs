@@ -172,7 +172,8 @@ impl LayerRun<'_> {
             kv_head,
             bits: self.bits,
             tokens: Arc::clone(&keys.tokens),
-            appended: (self.pass.phase == Phase::Decode).then(|| self.pass.tokens - 1),
+            appended: (self.pass.phase == Phase::Decode && into.tasks.is_empty())
+                .then(|| self.pass.tokens - 1),
             values_ahead: self.values_ahead,
             rows,
             layer_end: None,

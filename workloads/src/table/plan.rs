@@ -64,6 +64,8 @@ pub struct TablePlan {
     replay: Replay,
     /// The keys of the row before, which the next row has as well unless a layer starts.
     keys: Option<Keys>,
+    /// Iteration and layer of the row before.
+    layer: Option<(u32, u32)>,
 }
 
 /// The positions of a layer's keys.
@@ -77,7 +79,7 @@ impl TablePlan {
     /// Plays `table` by the rules of `replay`.
     #[must_use]
     pub fn new(table: &Table, replay: Replay) -> Self {
-        Self { rows: table.rows.clone().into_iter().peekable(), replay, keys: None }
+        Self { rows: table.rows.clone().into_iter().peekable(), replay, keys: None, layer: None }
     }
 
     fn positions(&mut self, length: u32, keys: u32) -> Arc<[u32]> {
@@ -122,6 +124,8 @@ impl TablePlan {
             kept,
             select: chosen.map(|chosen| chosen.selection),
         };
+        let place = (row.iteration, row.layer);
+        let starts_layer = self.layer.replace(place) != Some(place);
         let ends_layer = self
             .rows
             .peek()
@@ -137,7 +141,7 @@ impl TablePlan {
             kv_head: row.head,
             bits,
             tokens,
-            appended: Some(newest),
+            appended: starts_layer.then_some(newest),
             values_ahead: values == keys,
             rows: vec![planned],
             layer_end,
