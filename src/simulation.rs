@@ -113,7 +113,7 @@ fn play_trace(
     progress: &Progress,
 ) -> Result<Played, Failure> {
     let shape = trace.shape();
-    let dimensions = dimensions_of_trace(shape);
+    let dimensions = Dimensions::from(shape);
     let wanted = match phases {
         [Phase::Prefill] => Phases::Prefill,
         [Phase::Decode] => Phases::Decode,
@@ -213,17 +213,6 @@ fn play_table(
         outcomes: vec![run(machine, dimensions_of_table(table), Phase::Decode, tasks, settings)?],
         quality: None,
     })
-}
-
-/// Sizes of a trace.
-pub(crate) fn dimensions_of_trace(shape: &Shape) -> Dimensions {
-    Dimensions {
-        layers: shape.layers,
-        heads: shape.heads,
-        kv_heads: shape.kv_heads,
-        head_dim: shape.head_dim,
-        tokens: shape.seq_len,
-    }
 }
 
 /// Sizes of what a table was recorded from, as far as it shows them.

@@ -38,7 +38,7 @@ fn traces() -> Vec<TraceFile> {
 
 fn plan(arch: &Accelerator, trace: &TraceFile, policy: &str) -> Vec<Task> {
     let policy = Policy::named(policy).expect("a policy");
-    let pivots = PivotRule { pivot: arch.topk.pivot, seed: arch.topk.seed };
+    let pivots = PivotRule::from(&arch.topk);
     Planner::new(trace, &policy, &arch.formats, pivots, Phases::All)
         .expect("it fits")
         .map(|task| task.expect("a task"))
@@ -80,14 +80,7 @@ fn replay(criterion: &mut Criterion) {
 
     let arch = tamis_arch::load("spatten").expect("a preset");
     for trace in traces() {
-        let shape = trace.shape();
-        let dimensions = Dimensions {
-            layers: shape.layers,
-            heads: shape.heads,
-            kv_heads: shape.kv_heads,
-            head_dim: shape.head_dim,
-            tokens: shape.seq_len,
-        };
+        let dimensions = Dimensions::from(trace.shape());
         for policy in ["cascade", "dense"] {
             let tasks = plan(&arch, &trace, policy);
             for (phase, word) in [(Phase::Prefill, "prefill"), (Phase::Decode, "decode")] {

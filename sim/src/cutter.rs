@@ -37,8 +37,6 @@ pub struct Cutter {
     pub refetch_rows: u32,
     /// Lines of probabilities that wait for values.
     pub probability_lines: u32,
-    /// Queries that the key buffer's store holds.
-    pub queries: u32,
     /// Tokens of the importance memory.
     pub importance_tokens: u32,
     /// Keys of the top-k engine.
@@ -315,7 +313,6 @@ pub(crate) fn cutter(arch: &Accelerator, dimensions: Dimensions) -> Result<Cutte
         refetch_lines: arch.refetch.buffer_lines,
         refetch_rows: arch.refetch.rows,
         probability_lines: arch.value_buffer.queue,
-        queries: arch.key_buffer.queue,
         importance_tokens: arch.importance.tokens,
         topk_entries: arch.topk.entries,
     })

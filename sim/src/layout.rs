@@ -9,6 +9,7 @@
 use std::ops::Range;
 
 use tamis_arch::{Accelerator, blocks::RecordLayout, units::Bits};
+use tamis_workloads::trace::Shape;
 
 /// The sizes of a workload that addresses depend on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +24,18 @@ pub struct Dimensions {
     pub head_dim: u32,
     /// Tokens that a region has room for.
     pub tokens: u32,
+}
+
+impl From<&Shape> for Dimensions {
+    fn from(shape: &Shape) -> Self {
+        Self {
+            layers: shape.layers,
+            heads: shape.heads,
+            kv_heads: shape.kv_heads,
+            head_dim: shape.head_dim,
+            tokens: shape.seq_len,
+        }
+    }
 }
 
 /// One kind of record.

@@ -34,14 +34,7 @@ fn workloads(arch: &Accelerator) -> Vec<Workload> {
     let mut workloads = Vec::new();
     for name in ["minilm-l6_alice_s40", "smollm2-135m_alice_s64"] {
         let trace = bundled(name).expect("bundled").open().expect("it opens");
-        let shape = trace.shape();
-        let dimensions = Dimensions {
-            layers: shape.layers,
-            heads: shape.heads,
-            kv_heads: shape.kv_heads,
-            head_dim: shape.head_dim,
-            tokens: shape.seq_len,
-        };
+        let dimensions = Dimensions::from(trace.shape());
         for policy in ["dense", "cascade"] {
             let tasks = plan(arch, &trace, policy);
             for phase in [Phase::Prefill, Phase::Decode] {

@@ -130,7 +130,7 @@ fn workload(work: &Work, phase: Phase) -> baselines::Workload {
         Work::Trace { trace, .. } => {
             let shape = trace.shape();
             let prompt = shape.prompt_len.unwrap_or(shape.seq_len);
-            (simulation::dimensions_of_trace(shape), prompt, shape.causal)
+            (tamis_sim::Dimensions::from(shape), prompt, shape.causal)
         }
         Work::Table { table } => {
             let first = table.rows.iter().map(|row| row.length).min().unwrap_or(1);

@@ -205,15 +205,6 @@ impl KeySet {
         }
     }
 
-    /// The same set, counted from `places` further on.
-    #[must_use]
-    pub fn shifted_down(self, places: u32) -> Self {
-        match self {
-            Self::Range(range) => Self::Range(range.start - places..range.end - places),
-            Self::Bits { start, words } => Self::Bits { start: start - places, words },
-        }
-    }
-
     /// Whether `place` is in the set.
     #[must_use]
     pub fn contains(&self, place: u32) -> bool {

@@ -84,13 +84,6 @@ impl Organisation {
     pub fn banks_per_channel(&self) -> u32 {
         self.pseudo_channels * self.bank_groups * self.banks
     }
-
-    /// Capacity of a channel.
-    #[must_use]
-    pub fn channel_capacity(&self) -> Bytes {
-        let rows = u64::from(self.banks_per_channel()) * u64::from(self.rows);
-        self.transaction * (rows * u64::from(self.columns))
-    }
 }
 
 /// Spans that are not constraints between two commands, in command clocks.

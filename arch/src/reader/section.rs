@@ -59,12 +59,6 @@ impl<'d, 'f> Section<'d, 'f> {
         self.enter(key, node)
     }
 
-    /// The section of that name, if it is there.
-    pub fn section_optional(&mut self, key: &str) -> Option<Section<'d, '_>> {
-        let node = self.look_up(key)?;
-        Some(self.enter(key, Some(node)))
-    }
-
     /// Reads each section of an array of sections (`[[key]]`), which may be empty or left out.
     pub fn each<T>(
         &mut self,

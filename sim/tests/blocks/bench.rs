@@ -61,7 +61,6 @@ pub(crate) fn table(arch: &Accelerator, dimensions: Dimensions, tasks: Vec<Task>
         refetch_lines: 1 << 20,
         refetch_rows: 1 << 20,
         probability_lines: 1 << 20,
-        queries: arch.key_buffer.queue,
         importance_tokens: 1 << 20,
         topk_entries: 1 << 20,
     };
