@@ -183,7 +183,7 @@ where
         let end = self.clock.last_move() + Cycles(1);
         let machine = &mut self.machine;
         let channels = machine.dram.stats(end);
-        let (layers, step_ends) = times(machine.writeback.layer_ends());
+        let (layers, step_ends) = times(machine.writeback.layer_ends(), end);
         let (qk_lines, qk_macs) = machine.qk_array.work();
         let (pv_lines, pv_macs, rows) = machine.pv_array.work();
         let (tokens, values) = (machine.token_topk.work(), machine.value_topk.work());
@@ -221,16 +221,18 @@ fn shares_a_batch(first: &Task, task: &Task, together: u32) -> bool {
         && task.values_ahead == first.values_ahead
 }
 
-/// Time by layer, summed over steps, and the ends of steps.
-fn times(ends: &[LayerEnded]) -> (Vec<LayerTime>, Vec<Cycle>) {
+/// Time by layer, summed over steps, and the ends of steps. The last layer ends with the phase, when
+/// its last write has moved, so that the layers add up to the phase.
+fn times(ends: &[LayerEnded], phase_end: Cycle) -> (Vec<LayerTime>, Vec<Cycle>) {
     let mut layers: BTreeMap<u32, Cycles> = BTreeMap::new();
     let mut steps = Vec::new();
     let mut before = Cycle::ZERO;
-    for end in ends {
-        *layers.entry(end.layer).or_default() += end.at - before;
-        before = end.at;
+    for (index, end) in ends.iter().enumerate() {
+        let at = if index + 1 == ends.len() { phase_end } else { end.at };
+        *layers.entry(end.layer).or_default() += at - before;
+        before = at;
         if end.step_end {
-            steps.push(end.at);
+            steps.push(at);
         }
     }
     let layers = layers.into_iter().map(|(layer, elapsed)| LayerTime { layer, elapsed }).collect();

@@ -138,7 +138,9 @@ pub struct Traffic {
     pub key_value_written_bytes: Bytes,
 }
 
-/// Time of one layer.
+/// Time of one layer. A layer ends when write-back takes its last output, the last one with the phase;
+/// what the machine already does for the next layer by then counts for this one. So the layers add up
+/// to the phase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct LayerTime {
     /// Layer in the trace.

@@ -95,6 +95,8 @@ pub(crate) fn accounts_balance(outcome: &Outcome) {
     for block in &outcome.blocks {
         assert_eq!(block.activity.total(), outcome.elapsed, "{}", block.block.name());
     }
+    let layers: u64 = outcome.layers.iter().map(|layer| layer.elapsed.0).sum();
+    assert_eq!(layers, outcome.elapsed.0, "the layers do not add up to the phase");
     let traffic = &outcome.traffic;
     let read = traffic.query_read_bytes.0
         + traffic.key_msb_read_bytes.0
