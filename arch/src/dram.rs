@@ -156,6 +156,22 @@ impl Dram {
         let (clock, transaction) = (standard.clock, standard.organisation.transaction);
         Self { channels, clock, transaction, standard_name, standard, mapping, controller }
     }
+
+    /// What all channels move at most: on every data bus a transaction in each burst.
+    #[must_use]
+    pub fn peak_bytes_per_second(&self) -> f64 {
+        let buses = f64::from(self.channels * self.standard.organisation.pseudo_channels);
+        let bursts = self.clock.0.get() as f64 * 1e6 / f64::from(self.standard.timing.burst);
+        buses * bursts * self.transaction.0 as f64
+    }
+
+    /// What all channels hold.
+    #[must_use]
+    pub fn capacity(&self) -> Bytes {
+        let Organisation { rows, columns, .. } = self.standard.organisation;
+        let banks = u64::from(self.channels * self.standard.organisation.banks_per_channel());
+        Bytes(banks * u64::from(rows) * u64::from(columns) * self.transaction.0)
+    }
 }
 
 /// Why there is no such memory.

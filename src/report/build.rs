@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tamis_arch::{
     Accelerator, area,
-    dram::Dram as Memory,
     energy::EnergyTable,
     units::{Bits, Bytes, Cycles, Megahertz},
 };
@@ -78,7 +77,7 @@ fn describe(machine: &Accelerator, prices: &EnergyTable) -> Machine {
         clock_mhz,
         topk_seed: machine.topk.seed,
         peak_operations_per_second: 2e6 * f64::from(multipliers) * clock_mhz as f64,
-        peak_dram_bytes_per_second: peak_bandwidth(&machine.dram),
+        peak_dram_bytes_per_second: machine.dram.peak_bytes_per_second(),
         technology: Technology {
             table: prices.name.clone(),
             node_nm: prices.node_nm,
@@ -87,13 +86,6 @@ fn describe(machine: &Accelerator, prices: &EnergyTable) -> Machine {
         },
         area_mm2: area::report(machine, prices).total(),
     }
-}
-
-/// Every data bus moves a transaction in each `burst` clocks.
-fn peak_bandwidth(memory: &Memory) -> f64 {
-    let buses = f64::from(memory.channels * memory.standard.organisation.pseudo_channels);
-    let bursts = memory.clock.0.get() as f64 * 1e6 / f64::from(memory.standard.timing.burst);
-    buses * bursts * memory.transaction.0 as f64
 }
 
 fn workload_of_trace(trace: &TraceFile) -> Result<Workload, Failure> {
@@ -197,7 +189,7 @@ impl Rates {
     fn of(machine: &Accelerator) -> Self {
         Self {
             clock: machine.core.clock,
-            peak_dram_bytes_per_second: peak_bandwidth(&machine.dram),
+            peak_dram_bytes_per_second: machine.dram.peak_bytes_per_second(),
             counted: Counted {
                 queries: machine.sequencer.query_traffic,
                 writes: machine.sequencer.write_traffic,

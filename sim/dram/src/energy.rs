@@ -10,7 +10,7 @@ use tamis_arch::{
     units::{Bytes, Picojoules},
 };
 
-use crate::{Stats, Ticks};
+use crate::{Residency, Stats, Ticks};
 
 /// Where the energy of a memory went.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
@@ -49,6 +49,28 @@ impl DramEnergy {
     }
 }
 
+/// Where the energy of standby went: what the chips draw whatever they are asked, by state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Standby {
+    /// All banks closed.
+    #[serde(rename = "closed_pj")]
+    pub closed: Picojoules,
+    /// A bank open.
+    #[serde(rename = "open_pj")]
+    pub open: Picojoules,
+    /// Under a refresh of all banks; the refresh itself is an increment over this.
+    #[serde(rename = "refreshing_pj")]
+    pub refreshing: Picojoules,
+}
+
+impl Standby {
+    /// All of it.
+    #[must_use]
+    pub fn total(&self) -> Picojoules {
+        self.closed + self.open + self.refreshing
+    }
+}
+
 /// What one command costs, beyond standby; 0 for one whose cost is another's (a precharge is paid with its
 /// activate).
 #[must_use]
@@ -76,20 +98,28 @@ pub fn command_energy(dram: &Dram, command: Command) -> Picojoules {
 #[must_use]
 pub fn energy(dram: &Dram, stats: &Stats) -> DramEnergy {
     let of = |command| command_energy(dram, command) * stats.count(command) as f64;
-    let power = &dram.standard.power;
-    let spent = &stats.pseudo_ticks;
-    let over = |current: f64, ticks: Ticks| current * ticks.0 as f64;
-    // A refresh is an increment over a bank open, so standby during it is that.
-    let charge = over(power.precharged_ma, spent.closed)
-        + over(power.open_ma, spent.open)
-        + over(power.open_ma, spent.refreshing);
     DramEnergy {
         activate: of(Command::Activate),
         read: of(Command::Read) + of(Command::ReadAuto),
         write: of(Command::Write) + of(Command::WriteAuto),
         refresh: of(Command::RefreshAll) + of(Command::RefreshBank),
-        background: Picojoules(power.volts * charge * nanoseconds_per_tick(dram)),
-        interface: interface_energy(power, stats.read_bytes + stats.written_bytes),
+        background: standby_energy(dram, &stats.pseudo_ticks).total(),
+        interface: interface_energy(&dram.standard.power, stats.read_bytes + stats.written_bytes),
+    }
+}
+
+/// The energy of time spent, by state.
+#[must_use]
+pub fn standby_energy(dram: &Dram, spent: &Residency) -> Standby {
+    let power = &dram.standard.power;
+    let over = |current: f64, ticks: Ticks| {
+        Picojoules(power.volts * current * ticks.0 as f64 * nanoseconds_per_tick(dram))
+    };
+    // A refresh is an increment over a bank open, so standby during it is that.
+    Standby {
+        closed: over(power.precharged_ma, spent.closed),
+        open: over(power.open_ma, spent.open),
+        refreshing: over(power.open_ma, spent.refreshing),
     }
 }
 

@@ -67,12 +67,16 @@ mod request;
 mod stats;
 mod tick;
 mod timing;
+mod trace;
+mod wait;
 
 pub use channel::Channel;
-pub use energy::{DramEnergy, command_energy, energy};
+pub use energy::{DramEnergy, Standby, command_energy, energy, standby_energy};
 pub use mapping::Mapping;
 pub use memory::Memory;
 pub use replay::{Access, Injection, Replay, replay};
 pub use request::{Completion, Full, Kind, Location, Request};
 pub use stats::{Latencies, Residency, Rows, Stats};
 pub use tick::{Tick, Ticks};
+pub use trace::{RequestTrace, TraceError};
+pub use wait::Wait;

@@ -17,14 +17,14 @@ use crate::{
 };
 
 /// Nothing waited for this pseudo-channel.
-const NO_REQUEST: &str = "no request";
+pub(crate) const NO_REQUEST: &str = "no request";
 /// The command was legal, but its bus carried others, or older ones were preferred.
-const COLUMN_BUS: &str = "column bus";
-const ROW_BUS: &str = "row bus";
+pub(crate) const COLUMN_BUS: &str = "column bus";
+pub(crate) const ROW_BUS: &str = "row bus";
 /// A refresh, and the wait for it.
-const REFRESH: &str = "refresh";
+pub(crate) const REFRESH: &str = "refresh";
 /// Requests wait, and no command has issued yet to say why.
-const WAITING: &str = "still waiting";
+pub(crate) const WAITING: &str = "still waiting";
 
 /// A row command: when it issued, and what held it until when.
 #[derive(Clone, Copy, Debug, Default)]

@@ -31,6 +31,8 @@ pub struct Replay {
     pub end: Tick,
     /// All channels together, up to `end`.
     pub stats: Stats,
+    /// Each of them.
+    pub channels: Vec<Stats>,
 }
 
 /// Replays requests of `request_bytes` each, from reset: in every tick, as many transactions as the queues take.
@@ -131,11 +133,12 @@ impl Player {
                 self.advance(channel, next);
             }
         }
-        let mut stats = Stats::default();
         for channel in 0..self.channels.len() {
             self.advance(channel, self.end);
-            stats += &self.channels[channel].stats();
         }
-        Replay { end: self.end, stats }
+        let channels = self.channels.iter().map(Channel::stats).collect::<Vec<_>>();
+        let mut stats = Stats::default();
+        channels.iter().for_each(|channel| stats += channel);
+        Replay { end: self.end, stats, channels }
     }
 }

@@ -37,7 +37,7 @@ fn random_vectors_open_one_row_each() {
 fn the_counts_of_a_run_add_up() {
     for trace in ["rand64k_w3", "prune25"] {
         for &refresh in Refresh::ALL {
-            let (dram, Replay { end, stats }) = run("tamis", refresh, trace);
+            let (dram, Replay { end, stats, .. }) = run("tamis", refresh, trace);
             let columns = stats.count(Command::Read) + stats.count(Command::Write);
             assert_eq!(columns * 32, stats.read_bytes.0 + stats.written_bytes.0);
             assert_eq!(columns + stats.forwarded + stats.coalesced, 2 * 65_536);

@@ -1,0 +1,117 @@
+//! Kinds of waits: what the causes of lost ticks have in common, whatever a standard calls its constraints.
+
+use serde::Serialize;
+use tamis_arch::dram::{Command, Constraint, Level, Standard};
+
+use crate::lost::{COLUMN_BUS, NO_REQUEST, REFRESH, ROW_BUS, WAITING};
+
+/// What data buses wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Wait {
+    /// A request.
+    NoRequest,
+    /// The bus of the column commands.
+    ColumnBus,
+    /// The bus of the row commands.
+    RowBus,
+    /// The distance of column commands (tCCD).
+    ColumnSpacing,
+    /// The distance of row commands to different banks (tRRD, tFAW).
+    RowSpacing,
+    /// A bank that closes a row and opens another (tRP, tRCD, tRAS, tRC, tRTP, tWR).
+    RowChange,
+    /// The data bus that turns from reads to writes or back (tWTR, tRTW).
+    Turnaround,
+    /// A refresh.
+    Refresh,
+    /// Requests that nothing has been issued for yet when the run ends.
+    StillWaiting,
+}
+
+impl Wait {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::NoRequest,
+        Self::ColumnBus,
+        Self::RowBus,
+        Self::ColumnSpacing,
+        Self::RowSpacing,
+        Self::RowChange,
+        Self::Turnaround,
+        Self::Refresh,
+        Self::StillWaiting,
+    ];
+
+    /// The kind of a cause of [`Stats::lost`](crate::Stats::lost), counted in a memory of this standard; `None`
+    /// of a name that is no cause there.
+    #[must_use]
+    pub fn of(cause: &str, standard: &Standard) -> Option<Self> {
+        match cause {
+            NO_REQUEST => Some(Self::NoRequest),
+            COLUMN_BUS => Some(Self::ColumnBus),
+            ROW_BUS => Some(Self::RowBus),
+            REFRESH => Some(Self::Refresh),
+            WAITING => Some(Self::StillWaiting),
+            name => {
+                let mut rules = standard.constraints.iter().filter(|rule| rule.name == name);
+                // A constraint of rows reaches refreshes too, which come to the same wait.
+                let first = rules.clone().find(|rule| !is_refresh(rule.to));
+                first.or_else(|| rules.next()).map(Self::behind)
+            }
+        }
+    }
+
+    fn behind(rule: &Constraint) -> Self {
+        let Constraint { from, to, level, .. } = *rule;
+        if is_refresh(from) || is_refresh(to) {
+            return Self::Refresh;
+        }
+        match (from.is_column(), to.is_column()) {
+            (true, true) if is_read(from) == is_read(to) => Self::ColumnSpacing,
+            (true, true) => Self::Turnaround,
+            (false, false) if from == to && level != Level::Bank => Self::RowSpacing,
+            _ => Self::RowChange,
+        }
+    }
+}
+
+fn is_refresh(command: Command) -> bool {
+    matches!(command, Command::RefreshAll | Command::RefreshBank)
+}
+
+fn is_read(command: Command) -> bool {
+    matches!(command, Command::Read | Command::ReadAuto)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_constraint_of_every_standard_has_the_kind_that_its_name_says() {
+        for (name, _) in tamis_arch::dram::STANDARDS {
+            let standard = Standard::preset(name).expect("a standard of ours");
+            for rule in &standard.constraints {
+                let expected = match rule.name.as_str() {
+                    "burst" | "tCCD_S" | "tCCD_L" => Wait::ColumnSpacing,
+                    "tRTW" | "tWTR_S" | "tWTR_L" => Wait::Turnaround,
+                    "tRRD_S" | "tRRD_L" | "tFAW" | "tPPD" => Wait::RowSpacing,
+                    "tRC" | "tRCD" | "tRAS" | "tRTP" | "tWR" | "tRP" => Wait::RowChange,
+                    "tRFC" | "tRFC_pb" | "tPBR2PBR" | "tRREFD" => Wait::Refresh,
+                    other => {
+                        panic!("{name} has a constraint {other}, which this test does not know")
+                    }
+                };
+                assert_eq!(Wait::of(&rule.name, &standard), Some(expected), "{name} {rule:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_no_cause_has_no_kind() {
+        let standard = Standard::preset("hbm2").expect("a standard of ours");
+        assert_eq!(Wait::of("row bus", &standard), Some(Wait::RowBus));
+        assert_eq!(Wait::of("lunch", &standard), None);
+    }
+}
