@@ -47,9 +47,38 @@ pub(crate) fn offer<T>(link: &mut Link<T>, clock: &mut Clock, items: &mut VecDeq
     }
 }
 
-/// A table with batches of one task each.
-pub(crate) fn table(arch: &Accelerator, dimensions: Dimensions, tasks: Vec<Task>) -> WorkTable {
-    let cutter = Cutter {
+/// What a link promises, for an oracle: an item lands after the latency, one moves a cycle on either
+/// side, and a slot is free again a cycle after its item was taken.
+pub(crate) struct Pipe<T> {
+    items: VecDeque<(u64, T)>,
+    latency: u64,
+    taken: Option<u64>,
+}
+
+impl<T> Pipe<T> {
+    pub(crate) fn new(latency: u64) -> Self {
+        Self { items: VecDeque::new(), latency, taken: None }
+    }
+
+    pub(crate) fn has_room(&self, now: u64) -> bool {
+        let used = self.items.len() + usize::from(self.taken == Some(now));
+        used as u64 <= self.latency
+    }
+
+    pub(crate) fn push(&mut self, now: u64, item: T) {
+        self.items.push_back((now + self.latency, item));
+    }
+
+    pub(crate) fn pop(&mut self, now: u64) -> Option<T> {
+        let (_, item) = self.items.pop_front_if(|(lands, _)| *lands <= now)?;
+        self.taken = Some(now);
+        Some(item)
+    }
+}
+
+/// Limits that no work of a test meets, but for those of the machine's arrays.
+pub(crate) fn cutter(arch: &Accelerator, dimensions: Dimensions) -> Cutter {
+    Cutter {
         layout: Layout::new(arch, dimensions),
         keys_per_line: arch.qk_array.multipliers / dimensions.head_dim,
         values_per_line: arch.pv_array.multipliers / dimensions.head_dim,
@@ -63,10 +92,26 @@ pub(crate) fn table(arch: &Accelerator, dimensions: Dimensions, tasks: Vec<Task>
         probability_lines: 1 << 20,
         importance_tokens: 1 << 20,
         topk_entries: 1 << 20,
-    };
+    }
+}
+
+/// A table with batches of one task each.
+pub(crate) fn table(arch: &Accelerator, dimensions: Dimensions, tasks: Vec<Task>) -> WorkTable {
+    let cutter = cutter(arch, dimensions);
     let mut table = WorkTable::default();
     for task in tasks {
         table.push(&cutter, vec![task], false).expect("it fits");
+    }
+    table
+}
+
+/// A table in which the heads of a layer that share transactions are one batch, as in the machine.
+pub(crate) fn batches(cutter: &Cutter, tasks: &[Task]) -> WorkTable {
+    let mut table = WorkTable::default();
+    let place =
+        |task: &Task| (task.step, task.layer, task.kv_head / cutter.heads_together(task.bits));
+    for together in tasks.chunk_by(|a, b| place(a) == place(b)) {
+        table.push(cutter, together.to_vec(), false).expect("it fits");
     }
     table
 }

@@ -3,12 +3,15 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../random/workload.rs"]
+mod workload;
 
 mod bench;
 mod crossbar;
 mod dram;
 mod fetcher;
 mod importance;
+mod key_buffer;
 mod pv_array;
 mod qk_array;
 mod refetch;
