@@ -47,7 +47,7 @@
 //!
 //! Writes are served when more than `write_high_percent` of their queue is filled or no read waits, until less than
 //! `write_low_percent` is filled and a read waits. Cycles are those of Ramulator 2.1 on every request trace that we
-//! have its results for (`tests/ramulator.rs`), and those of an oracle that ticks through every cycle on any traffic
+//! have its results for (`tests/references`), and those of an oracle that ticks through every cycle on any traffic
 //! (`tests/oracle.rs`).
 //!
 //! # What it does not model
