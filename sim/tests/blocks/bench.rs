@@ -52,20 +52,22 @@ pub(crate) fn offer<T>(link: &mut Link<T>, clock: &mut Clock, items: &mut VecDeq
 pub(crate) struct Pipe<T> {
     items: VecDeque<(u64, T)>,
     latency: u64,
+    given: Option<u64>,
     taken: Option<u64>,
 }
 
 impl<T> Pipe<T> {
     pub(crate) fn new(latency: u64) -> Self {
-        Self { items: VecDeque::new(), latency, taken: None }
+        Self { items: VecDeque::new(), latency, given: None, taken: None }
     }
 
     pub(crate) fn has_room(&self, now: u64) -> bool {
         let used = self.items.len() + usize::from(self.taken == Some(now));
-        used as u64 <= self.latency
+        self.given != Some(now) && used as u64 <= self.latency
     }
 
     pub(crate) fn push(&mut self, now: u64, item: T) {
+        self.given = Some(now);
         self.items.push_back((now + self.latency, item));
     }
 

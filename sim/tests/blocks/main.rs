@@ -17,5 +17,6 @@ mod qk_array;
 mod refetch;
 mod reorder;
 mod softmax;
+mod topk;
 mod widen;
 mod writeback;
