@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use tamis_arch::{
-    blocks::{BufferRead, KvBuffer},
+    blocks::BufferRead,
     units::{Bits, Bytes, Cycle, Cycles},
 };
 use tamis_sim::{
@@ -22,7 +22,7 @@ use super::{
     memory::Memory,
     oracle::{Landed, Oracle},
 };
-use crate::bench::{moves, wire};
+use crate::bench::{moves, spatten, wire};
 
 /// A key buffer and the patience of its neighbours.
 pub(super) struct Setting<'a> {
@@ -180,14 +180,14 @@ struct Scene<'a> {
 
 impl<'a> Scene<'a> {
     fn new(setting: &'a Setting<'a>) -> Self {
-        let read = if setting.poll.is_some() { BufferRead::Polling } else { BufferRead::Notified };
-        let buffer = KvBuffer {
-            capacity: Bytes(u64::from(setting.lines) * 768),
-            queue: setting.queries,
-            read,
-            poll_period: Cycles(setting.poll.unwrap_or(1)),
-            read_latency: Cycles(setting.read_latency),
-        };
+        let mut buffer = spatten().key_buffer;
+        buffer.capacity = Bytes(u64::from(setting.lines) * 768);
+        buffer.queue = setting.queries;
+        buffer.read_latency = Cycles(setting.read_latency);
+        buffer.read = BufferRead::Notified;
+        if let Some(period) = setting.poll {
+            (buffer.read, buffer.poll_period) = (BufferRead::Polling, Cycles(period));
+        }
         let spec = KeyBufferSpec {
             buffer: &buffer,
             line: Bits(6144),
