@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand.
 
 mod arch;
+mod dram;
 mod input;
 mod rtl;
 mod run;
@@ -22,6 +23,7 @@ pub(crate) struct Cli {
 enum Command {
     Run(run::Run),
     Arch(arch::Arch),
+    Dram(dram::Dram),
     Trace(trace::Trace),
     Rtl(rtl::Rtl),
 }
@@ -31,6 +33,7 @@ impl Cli {
         match self.command {
             Command::Run(run) => run.run(out),
             Command::Arch(arch) => arch.run(out),
+            Command::Dram(dram) => dram.run(out),
             Command::Trace(trace) => trace.run(out),
             Command::Rtl(rtl) => rtl.run(out),
         }

@@ -14,6 +14,8 @@ pub(crate) mod baselines;
 pub(crate) mod bound;
 pub(crate) mod dense;
 pub(crate) mod energy;
+mod memory;
+pub(crate) mod replay;
 pub(crate) mod timeline;
 
 pub(crate) use build::report as of;

@@ -3,6 +3,7 @@
 mod arch;
 mod bad_input;
 mod documents;
+mod dram;
 mod exit_codes;
 mod files;
 mod rtl;

@@ -9,12 +9,22 @@ pub(crate) fn tamis(words: &[&str]) -> Ran {
     tamis_in(&std::env::temp_dir(), words)
 }
 
+/// The same, with this on standard input.
+pub(crate) fn tamis_reading(input: impl Into<Vec<u8>>, words: &[&str]) -> Ran {
+    run(&std::env::temp_dir(), words, input.into())
+}
+
 pub(crate) fn tamis_in(folder: &std::path::Path, words: &[&str]) -> Ran {
+    run(folder, words, Vec::new())
+}
+
+fn run(folder: &std::path::Path, words: &[&str], input: Vec<u8>) -> Ran {
     let mut command = Command::cargo_bin("tamis").expect("cargo built the program");
     let output = command
         .current_dir(folder)
         .env("RUST_BACKTRACE", "0")
         .args(words)
+        .write_stdin(input)
         .output()
         .expect("the program starts");
     Ran { words: words.join(" "), output }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path};
 use super::{Buses, Command, Constraint, Level, Organisation, Power, Standard, Target, Timing};
 use crate::{
     accelerator::read_text,
-    fault::{Faults, Source},
+    fault::{Faults, Place, Source},
     reader::{Block, Document, Rule, Section, closest},
 };
 
@@ -42,11 +42,14 @@ pub struct UnknownStandard {
     known: String,
 }
 
-/// The text of a standard: a preset by name, or a file, from a folder.
+/// The text of a standard: a preset by name, or a file, from a folder; or of `jedec`, the table that they share.
 ///
 /// # Errors
 /// Says why there is none.
 pub fn standard_source(name: &str, folder: &Path) -> Result<Source, String> {
+    if name == BASE.0 {
+        return Ok(Source { name: "preset:dram/jedec.toml".into(), text: BASE.1.into() });
+    }
     if !name.ends_with(".toml") {
         return preset(name).map_err(|error| error.to_string());
     }
@@ -89,9 +92,6 @@ impl Standard {
     #[must_use]
     pub fn read(source: Source, faults: &mut Faults) -> Option<Self> {
         let find = |base: &str, from: &Source| {
-            if base == BASE.0 {
-                return Ok(Source { name: "preset:dram/jedec.toml".into(), text: BASE.1.into() });
-            }
             let folder = Path::new(&from.name).parent().unwrap_or(Path::new(""));
             standard_source(base, folder)
         };
@@ -118,7 +118,10 @@ fn read(mut root: Section<'_, '_>) -> Option<Standard> {
     let occupancy = read_occupancy(root.section("occupancy"));
     let spans = read_spans(root.section("timing"));
     let timing = read_timing(root.section("timing"), spans.as_ref());
-    let constraints = root.each("constraint", |section| read_constraint(section, spans.as_ref()));
+    let timing_place = root.section("timing").place("");
+    let constraints = root.each("constraint", |section| {
+        read_constraint(section, spans.as_ref(), timing_place.as_ref())
+    });
     let power = Power::read(root.section("power"));
     root.finish();
     Some(Standard {
@@ -211,8 +214,13 @@ fn rules(timing: &Timing) -> [(bool, &'static str, &'static str); 5] {
     ]
 }
 
-/// The constraints of one entry of the table: one for each pair of commands.
-fn read_constraint(mut section: Section<'_, '_>, spans: Option<&Spans>) -> Option<Vec<Constraint>> {
+/// The constraints of one entry of the table: one for each pair of commands. What is wrong with its sum of spans may be
+/// wrong with `timing`, so that place is told too: the table of constraints is seldom the user's.
+fn read_constraint(
+    mut section: Section<'_, '_>,
+    spans: Option<&Spans>,
+    timing: Option<&Place>,
+) -> Option<Vec<Constraint>> {
     let name = section.get::<String>("name", Rule::ANY);
     let level = section.get::<Level>("level", Rule::ANY);
     let from = section.get::<Vec<Command>>("from", Rule::ANY);
@@ -220,7 +228,8 @@ fn read_constraint(mut section: Section<'_, '_>, spans: Option<&Spans>) -> Optio
     let sum = section.get::<String>("clocks", Rule::ANY);
     let window = section.get_optional::<u32>("window", Rule::between(1, 16));
     let clocks = sum.zip(spans).and_then(|(sum, spans)| {
-        evaluate(&sum, spans).map_err(|reason| section.note("clocks", &reason)).ok()
+        let evaluated = evaluate(&sum, spans);
+        evaluated.map_err(|reason| section.note_with("clocks", &reason, timing)).ok()
     });
     let (name, level, from, to) = (name?, level?, from?, to?);
     let wide = from.iter().chain(&to).find(|command| command.target() == Target::Pseudo);

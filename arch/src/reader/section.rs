@@ -93,8 +93,14 @@ impl<'d, 'f> Section<'d, 'f> {
 
     /// Notes that a key breaks a rule that its type does not know.
     pub fn note(&mut self, key: &str, message: &str) {
+        self.note_with(key, message, None);
+    }
+
+    /// The same of a rule that joins it with what stands elsewhere, which is told first.
+    pub fn note_with(&mut self, key: &str, message: &str, elsewhere: Option<&Place>) {
         let place = self.place(key);
-        self.faults.note(format!("`{}{key}` {message}", self.prefix), place);
+        let places = elsewhere.cloned().into_iter().chain(place);
+        self.faults.note(format!("`{}{key}` {message}", self.prefix), places);
     }
 
     /// Notes the keys that nobody asked for, each with the name it was probably meant to be.

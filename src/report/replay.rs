@@ -1,0 +1,192 @@
+//! The result of `tamis dram replay`: what a memory did with a request trace.
+
+mod table;
+
+use std::{
+    collections::BTreeMap,
+    io::{self, Write},
+};
+
+use serde::Serialize;
+use tamis_arch::{
+    dram::{Command, Controller, Dram},
+    units::Picojoules,
+};
+use tamis_dram::{DramEnergy, Kind, Standby, Stats, command_energy, energy, standby_energy};
+
+use super::{
+    memory::{self, BusCycles, ChannelReport, Limit, ReadLatency, RowOutcomes},
+    ratio,
+};
+
+/// Number of the layout of this value; grows when a key changes its meaning or goes away.
+const SCHEMA: u32 = 1;
+
+/// What was asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Asked {
+    pub(crate) reads: u64,
+    pub(crate) writes: u64,
+    /// Addresses beyond what the memory holds: they wrap around.
+    pub(crate) wrapped: u64,
+    /// Size of each.
+    pub(crate) request_bytes: u64,
+}
+
+impl Asked {
+    pub(crate) fn count(&mut self, kind: Kind, wraps: bool) {
+        match kind {
+            Kind::Read => self.reads += 1,
+            Kind::Write => self.writes += 1,
+        }
+        self.wrapped += u64::from(wraps);
+    }
+
+    pub(crate) fn requests(&self) -> u64 {
+        self.reads + self.writes
+    }
+
+    fn bytes(&self) -> f64 {
+        self.requests() as f64 * self.request_bytes as f64
+    }
+}
+
+/// The memory, with every knob.
+#[derive(Clone, Debug, Serialize)]
+struct Memory {
+    standard: String,
+    description: String,
+    clock_mhz: u64,
+    channels: u32,
+    pseudo_channels: u32,
+    transaction_bytes: u64,
+    capacity_bytes: u64,
+    peak_bytes_per_second: f64,
+    mapping: String,
+    controller: Controller,
+}
+
+/// What a replay came to.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct ReplayReport<'d> {
+    schema: u32,
+    version: &'static str,
+    memory: Memory,
+    /// The value of `--inject`.
+    injection: &'static str,
+    requests: Asked,
+    cycles: u64,
+    time_ns: f64,
+    read_bytes: u64,
+    written_bytes: u64,
+    bandwidth_bytes_per_second: Option<f64>,
+    /// Share of the peak.
+    bandwidth_utilization: Option<f64>,
+    rows: RowOutcomes,
+    read_latency_cycles: Option<ReadLatency>,
+    energy: Energy,
+    limited_by: Option<Limit>,
+    data_bus_cycles: BusCycles,
+    channels: Vec<ChannelReport>,
+    #[serde(skip)]
+    dram: &'d Dram,
+}
+
+/// Energy by command and state. The commands, standby and interface add up to the total.
+#[derive(Clone, Debug, Serialize)]
+struct Energy {
+    total_pj: Picojoules,
+    pj_per_bit: Option<f64>,
+    /// By the command's name; a precharge is paid with its activate.
+    commands: BTreeMap<&'static str, CommandEnergy>,
+    standby: Standby,
+    interface_pj: Picojoules,
+    #[serde(skip)]
+    parts: DramEnergy,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+struct CommandEnergy {
+    count: u64,
+    energy_pj: Picojoules,
+}
+
+impl Energy {
+    fn of(dram: &Dram, stats: &Stats) -> Self {
+        let parts = energy(dram, stats);
+        let commands = Command::ALL.iter().map(|&command| {
+            let count = stats.count(command);
+            let energy_pj = command_energy(dram, command) * count as f64;
+            (command.name(), CommandEnergy { count, energy_pj })
+        });
+        let bits = 8.0 * (stats.read_bytes + stats.written_bytes).0 as f64;
+        Self {
+            total_pj: parts.total(),
+            pj_per_bit: ratio(parts.total().0, bits),
+            commands: commands.filter(|(_, spent)| spent.count > 0).collect(),
+            standby: standby_energy(dram, &stats.pseudo_ticks),
+            interface_pj: parts.interface,
+            parts,
+        }
+    }
+}
+
+impl<'d> ReplayReport<'d> {
+    pub(crate) fn of(
+        dram: &'d Dram,
+        asked: Asked,
+        injection: &'static str,
+        replay: &tamis_dram::Replay,
+    ) -> Self {
+        let stats = &replay.stats;
+        let seconds = memory::seconds(dram, replay.end.0 as f64);
+        let bytes = (stats.read_bytes + stats.written_bytes).0 as f64;
+        let bandwidth = ratio(bytes, seconds);
+        let data_bus_cycles = BusCycles::of(stats, &dram.standard);
+        Self {
+            schema: SCHEMA,
+            version: env!("CARGO_PKG_VERSION"),
+            memory: describe(dram),
+            injection,
+            requests: asked,
+            cycles: replay.end.0,
+            time_ns: 1e9 * seconds,
+            read_bytes: stats.read_bytes.0,
+            written_bytes: stats.written_bytes.0,
+            bandwidth_bytes_per_second: bandwidth,
+            bandwidth_utilization: bandwidth
+                .and_then(|bandwidth| ratio(bandwidth, dram.peak_bytes_per_second())),
+            rows: RowOutcomes::of(&stats.rows),
+            read_latency_cycles: ReadLatency::of(&stats.read_latency),
+            energy: Energy::of(dram, stats),
+            limited_by: data_bus_cycles.limit(),
+            data_bus_cycles,
+            channels: ChannelReport::of_all(&replay.channels, &dram.standard),
+            dram,
+        }
+    }
+
+    pub(crate) fn write_table(&self, out: &mut dyn Write) -> io::Result<()> {
+        table::write(self, out)
+    }
+
+    pub(crate) fn write_json(&self, out: &mut dyn Write) -> io::Result<()> {
+        serde_json::to_writer_pretty(&mut *out, self)?;
+        out.write_all(b"\n")
+    }
+}
+
+fn describe(dram: &Dram) -> Memory {
+    Memory {
+        standard: dram.standard_name.clone(),
+        description: dram.standard.description.clone(),
+        clock_mhz: dram.clock.0.get(),
+        channels: dram.channels,
+        pseudo_channels: dram.standard.organisation.pseudo_channels,
+        transaction_bytes: dram.transaction.0,
+        capacity_bytes: dram.capacity().0,
+        peak_bytes_per_second: dram.peak_bytes_per_second(),
+        mapping: dram.mapping.text.clone(),
+        controller: dram.controller.clone(),
+    }
+}

@@ -1,0 +1,220 @@
+//! The replay for people: what was asked, what it took, and what limits the memory.
+
+use std::io::{self, Write};
+
+use tamis_arch::dram::Command;
+use tamis_dram::Wait;
+
+use super::{Energy, ReplayReport};
+use crate::{
+    report::memory::{self, DATA_BUS, Limit, ReadLatency},
+    text::{bytes, bytes_per_second, grouped, joules, or_dash, percent, plain, seconds},
+};
+
+/// One line: a title, a figure, and what it says.
+struct Lines<'o> {
+    out: &'o mut dyn Write,
+}
+
+impl Lines<'_> {
+    fn line(&mut self, title: &str, figure: &str, note: &str) -> io::Result<()> {
+        // Counted in characters, as a terminal has them.
+        let line = format!("{title:<24}{figure:>12}   {note}");
+        writeln!(self.out, "{}", line.trim_end())
+    }
+
+    fn gap(&mut self) -> io::Result<()> {
+        writeln!(self.out)
+    }
+}
+
+pub(super) fn write(report: &ReplayReport<'_>, out: &mut dyn Write) -> io::Result<()> {
+    write_head(report, out)?;
+    let mut lines = Lines { out };
+    lines.gap()?;
+    write_speed(report, &mut lines)?;
+    lines.gap()?;
+    write_energy(&report.energy, &mut lines)?;
+    lines.gap()?;
+    write_cycles(report, &mut lines)?;
+    if let Some(limit) = &report.limited_by {
+        writeln!(out, "\n{}", verdict(limit, report))?;
+    }
+    Ok(())
+}
+
+fn write_head(report: &ReplayReport<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let (asked, memory) = (&report.requests, &report.memory);
+    writeln!(
+        out,
+        "{} reads and {} writes of {}, injected {}",
+        grouped(asked.reads),
+        grouped(asked.writes),
+        bytes(asked.request_bytes),
+        report.injection,
+    )?;
+    let channels = if memory.channels == 1 { "channel" } else { "channels" };
+    writeln!(
+        out,
+        "on {} {channels} of {} ({}), {}",
+        memory.channels,
+        memory.standard,
+        memory.description,
+        bytes(memory.capacity_bytes),
+    )?;
+    let controller = &memory.controller;
+    writeln!(
+        out,
+        "mapping {}, queue {}, {}, pages {}, refresh {}, row bus {}",
+        memory.mapping,
+        controller.read_queue,
+        controller.scheduler.name(),
+        controller.page.name(),
+        controller.refresh.name(),
+        controller.command_bus.name(),
+    )?;
+    if asked.wrapped > 0 {
+        let wrapped = grouped(asked.wrapped);
+        writeln!(out, "{wrapped} addresses lie beyond the memory: they wrap around")?;
+    }
+    Ok(())
+}
+
+fn write_speed(report: &ReplayReport<'_>, lines: &mut Lines<'_>) -> io::Result<()> {
+    let memory = &report.memory;
+    let clock = format!("of {} MHz, until the last data return", memory.clock_mhz);
+    lines.line("cycles", &grouped(report.cycles), &clock)?;
+    lines.line("time", &seconds(1e-9 * report.time_ns), "")?;
+    let moved = report.read_bytes + report.written_bytes;
+    let asked = report.requests.bytes();
+    let differs = (asked - moved as f64).abs() > 0.5;
+    let note = if differs { "moved, in whole transactions; asked for was " } else { "" };
+    let told = if differs { crate::text::count(asked) + "B" } else { String::new() };
+    lines.line("data", &bytes(moved), &format!("{note}{told}"))?;
+    let peak = format!(
+        "{} of the peak, {}",
+        or_dash(report.bandwidth_utilization, percent),
+        bytes_per_second(memory.peak_bytes_per_second)
+    );
+    let bandwidth = or_dash(report.bandwidth_bytes_per_second, bytes_per_second);
+    lines.line("bandwidth", &bandwidth, &peak)?;
+    write_spread(report, lines)?;
+    let rows = &report.rows;
+    lines.line("row hits", &or_dash(rows.hit_rate, percent), "the row was open")?;
+    lines.line("row misses", &or_dash(rows.miss_rate, percent), "the bank was closed")?;
+    lines.line("row conflicts", &or_dash(rows.conflict_rate, percent), "another row was open")?;
+    if let Some(latency) = &report.read_latency_cycles {
+        write_latency(latency, report, lines)?;
+    }
+    Ok(())
+}
+
+/// How evenly the channels are used, where there are several.
+fn write_spread(report: &ReplayReport<'_>, lines: &mut Lines<'_>) -> io::Result<()> {
+    if report.channels.len() < 2 {
+        return Ok(());
+    }
+    let shares = report.channels.iter().filter_map(|channel| channel.bandwidth_utilization);
+    let [least, most] = [shares.clone().reduce(f64::min), shares.reduce(f64::max)];
+    let note = format!("of its peak; the busiest {}", or_dash(most, percent));
+    lines.line("  idlest channel", &or_dash(least, percent), &note)
+}
+
+fn write_latency(
+    latency: &ReadLatency,
+    report: &ReplayReport<'_>,
+    lines: &mut Lines<'_>,
+) -> io::Result<()> {
+    let ReadLatency { p50, p90, p99, max, .. } = *latency;
+    let note = "of a transaction, from its queue to its last beat";
+    for (title, clocks, note) in [
+        ("read latency, median", p50, note),
+        ("  90 % within", p90, ""),
+        ("  99 % within", p99, ""),
+        ("  longest", max, ""),
+    ] {
+        let time = seconds(memory::seconds(report.dram, clocks as f64));
+        lines.line(title, &time, note)?;
+    }
+    Ok(())
+}
+
+fn write_energy(energy: &Energy, lines: &mut Lines<'_>) -> io::Result<()> {
+    let count = |commands: &[Command]| {
+        let found = commands.iter().filter_map(|command| energy.commands.get(command.name()));
+        format!("{} commands", grouped(found.map(|spent| spent.count).sum()))
+    };
+    let per_bit = format!("{} pJ/bit moved", or_dash(energy.pj_per_bit, plain));
+    lines.line("energy", &joules(energy.total_pj.0), &per_bit)?;
+    let parts = &energy.parts;
+    for (title, spent, commands) in [
+        ("  activate, precharge", parts.activate, &[Command::Activate][..]),
+        ("  read", parts.read, &[Command::Read, Command::ReadAuto]),
+        ("  write", parts.write, &[Command::Write, Command::WriteAuto]),
+        ("  refresh", parts.refresh, &[Command::RefreshAll, Command::RefreshBank]),
+    ] {
+        if spent.0 > 0.0 {
+            lines.line(title, &joules(spent.0), &count(commands))?;
+        }
+    }
+    let standby = &energy.standby;
+    let open = standby.open + standby.refreshing;
+    lines.line("  standby, rows open", &joules(open.0), "")?;
+    lines.line("  standby, all closed", &joules(standby.closed.0), "")?;
+    lines.line("  interface", &joules(parts.interface.0), "")
+}
+
+fn write_cycles(report: &ReplayReport<'_>, lines: &mut Lines<'_>) -> io::Result<()> {
+    let cycles = &report.data_bus_cycles;
+    let buses = report.memory.channels * report.memory.pseudo_channels;
+    let title = if buses == 1 {
+        "data bus cycles".to_owned()
+    } else {
+        format!("cycles of {buses} data buses")
+    };
+    lines.line(&title, &grouped(cycles.elapsed), "")?;
+    let share = |part: u64| or_dash(cycles.share(part), percent);
+    lines.line("  moving data", &share(cycles.moving_data), "")?;
+    cycles.largest_waits().into_iter().try_for_each(|(wait, lost)| {
+        let title = format!("  {}", memory::title(wait));
+        lines.line(&title, &share(lost), &meaning(wait, report))
+    })
+}
+
+/// What a wait is, in a line, with the constraints behind it.
+fn meaning(wait: Wait, report: &ReplayReport<'_>) -> String {
+    let what = match wait {
+        Wait::NoRequest => return "none for this bus has reached the queue".to_owned(),
+        Wait::ColumnBus => return "reads and writes wait for their command bus".to_owned(),
+        Wait::RowBus => return "activates and precharges wait for their command bus".to_owned(),
+        Wait::Refresh => return "banks are refreshed".to_owned(),
+        Wait::StillWaiting => return "nothing has been issued for them yet".to_owned(),
+        Wait::ColumnSpacing => "reads, or writes, keep their distance",
+        Wait::RowSpacing => "activates keep their distance",
+        Wait::RowChange => "bank conflicts and misses",
+        Wait::Turnaround => "from reads to writes and back",
+    };
+    let cycles = &report.data_bus_cycles;
+    let causes = cycles.causes(wait, &report.dram.standard).into_iter();
+    let told = causes.map(|(cause, lost)| {
+        let share = cycles.share(lost).unwrap_or_default();
+        format!("{cause} {:.1}", 100.0 * share)
+    });
+    format!("{what}: {}", told.collect::<Vec<_>>().join(", "))
+}
+
+/// The sentence that says what limits the memory.
+fn verdict(limit: &Limit, report: &ReplayReport<'_>) -> String {
+    let cycles = &report.data_bus_cycles;
+    let share = percent(limit.share);
+    if limit.by == DATA_BUS {
+        return format!("What limits the memory: the data bus, busy in {share} of the cycles.");
+    }
+    let next = cycles.largest_waits().get(1).and_then(|&(wait, lost)| {
+        cycles
+            .share(lost)
+            .map(|share| format!("; then {}, {}", memory::title(wait), percent(share)))
+    });
+    let next = next.unwrap_or_default();
+    format!("What limits the memory: {}, {share} of the cycles{next}.", limit.by)
+}

@@ -1,0 +1,344 @@
+//! `tamis dram`.
+
+use std::{fs, io::Write, path::Path};
+
+use flate2::{Compression, write::GzEncoder};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::{
+    files::path_of,
+    vocabulary::{Ran, tamis, tamis_reading},
+};
+
+/// A file in a folder of its own.
+struct File {
+    _folder: TempDir,
+    path: String,
+}
+
+impl File {
+    fn holding(name: &str, bytes: impl AsRef<[u8]>) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join(name);
+        fs::write(&path, bytes).expect("writable");
+        Self { path: path_of(&path), _folder: folder }
+    }
+}
+
+fn gzip(text: &str) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(text.as_bytes()).expect("memory takes everything");
+    encoder.finish().expect("memory takes everything")
+}
+
+/// Replays what stands on standard input.
+fn replay(trace: impl Into<Vec<u8>>, more: &[&str]) -> Ran {
+    let words: Vec<&str> = ["dram", "replay", "-"].iter().chain(more).copied().collect();
+    tamis_reading(trace, &words)
+}
+
+fn json(ran: Ran) -> Value {
+    serde_json::from_str(&ran.succeeds().stdout()).expect("valid JSON")
+}
+
+fn replayed(trace: &str, more: &[&str]) -> Value {
+    let more: Vec<&str> = more.iter().copied().chain(["--format", "json"]).collect();
+    json(replay(trace, &more))
+}
+
+fn number(value: &Value) -> u64 {
+    value.as_u64().unwrap_or_else(|| panic!("{value} is no whole number"))
+}
+
+/// 64 bytes each, one after the other.
+fn stream(requests: u64) -> String {
+    (0..requests).map(|request| format!("R {:#x}\n", 64 * request)).collect()
+}
+
+/// Rows of the reference of another simulator, as words by column.
+fn reference(wanted: &[(usize, &str)]) -> u64 {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = fs::read_to_string(root.join("tests/reference/dram/ramulator.csv"));
+    let text = text.expect("the reference is in the repository");
+    let mut rows = text.lines().map(|line| line.split(',').collect::<Vec<_>>());
+    let row = rows.find(|row| wanted.iter().all(|&(column, word)| row[column] == word));
+    row.expect("there is such a row")[10].parse().expect("cycles")
+}
+
+#[test]
+fn a_compressed_stream_takes_the_cycles_of_ramulator() {
+    let cycles = reference(&[
+        (2, "16"),
+        (3, "MOP4CLXOR"),
+        (4, "AllBank"),
+        (5, "read_q=32/ch"),
+        (7, "seq4M"),
+        (8, "inorder"),
+    ]);
+    let file = File::holding("seq4M.trace.gz", gzip(&stream(65_536)));
+    let words = ["--dram", "hbm2", "--channels", "16", "--mapping", "MOP4CLXOR", "--queue", "32"];
+    let words = ["dram", "replay", &file.path, "--format", "json"].into_iter().chain(words);
+    let report = json(tamis(&words.collect::<Vec<_>>()));
+    assert_eq!(number(&report["cycles"]), cycles);
+    assert_eq!(number(&report["requests"]["reads"]), 65_536);
+    assert_eq!(number(&report["read_bytes"]), 64 * 65_536);
+}
+
+#[test]
+fn single_requests_take_the_cycles_of_ramulator() {
+    for (name, trace) in [("one", "0x0"), ("hit2", "R 0\nR 40"), ("conf2", "0\nR 0x1000000")] {
+        let cycles = reference(&[(4, "NoRefresh"), (7, name)]);
+        let report = replayed(trace, &["--mapping", "RoBaRaCoCh", "--refresh", "none"]);
+        assert_eq!(number(&report["cycles"]), cycles, "{name}");
+    }
+}
+
+#[test]
+fn a_file_its_compressed_form_and_standard_input_are_one_trace() {
+    let text = stream(200).replace("R 0x40\n", "W 0x40\n# a comment\n\n");
+    let plain = File::holding("a.trace", &text);
+    let packed = File::holding("b", gzip(&text));
+    let from = |path: &str| tamis(&["dram", "replay", path]).succeeds().stdout();
+    let printed = from(&plain.path);
+    assert!(printed.starts_with("199 reads and 1 writes of 64 B"), "{printed}");
+    assert_eq!(from(&packed.path), printed);
+    assert_eq!(replay(text, &[]).succeeds().stdout(), printed);
+}
+
+/// The accounts of data buses: every cycle of each is in one place.
+#[track_caller]
+fn assert_accounts(cycles: &Value, elapsed: u64) {
+    let lost = |key: &str| {
+        let parts = cycles[key].as_object().expect("by cause").values();
+        parts.map(number).sum::<u64>()
+    };
+    assert_eq!(number(&cycles["elapsed"]), elapsed);
+    assert_eq!(number(&cycles["moving_data"]) + lost("lost"), elapsed);
+    assert_eq!(lost("waits"), lost("lost"));
+}
+
+#[test]
+fn lost_cycles_add_up_to_the_elapsed_ones_in_each_channel_and_in_all() {
+    let trace: String = (0..2000_u64)
+        .map(|i| format!("{} {:#x}\n", if i % 3 == 0 { "W" } else { "R" }, (i * 7919 % 4096) << 12))
+        .collect();
+    for (dram, buses) in [("hbm2", 2), ("ddr4", 1)] {
+        let report = replayed(&trace, &["--dram", dram, "--channels", "4"]);
+        let cycles = number(&report["cycles"]);
+        assert_accounts(&report["data_bus_cycles"], 4 * buses * cycles);
+        let channels = report["channels"].as_array().expect("a list");
+        assert_eq!(channels.len(), 4);
+        for channel in channels {
+            assert_accounts(&channel["data_bus_cycles"], buses * cycles);
+        }
+        let sum = |key: &str| channels.iter().map(|channel| number(&channel[key])).sum::<u64>();
+        assert_eq!(sum("read_bytes"), number(&report["read_bytes"]));
+        assert_eq!(sum("written_bytes"), number(&report["written_bytes"]));
+    }
+}
+
+#[test]
+fn the_table_accounts_for_every_cycle_and_ends_with_the_limit() {
+    let printed = replay(stream(4096), &["--mapping", "RoBaRaCoCh"]).succeeds().stdout();
+    let (_, accounts) = printed.split_once("cycles of 2 data buses").expect("the accounts");
+    let rows = accounts.lines().skip(1).take_while(|line| !line.is_empty());
+    let shares = rows.map(|line| {
+        let (before, _) = line.split_once(" %").expect("a share");
+        before.split_whitespace().last().and_then(|share| share.parse::<f64>().ok()).expect(line)
+    });
+    let sum: f64 = shares.sum();
+    assert!((sum - 100.0).abs() < 0.5, "{sum} in {printed}");
+    // Both halves of a request lie in one bank group there, so half of the time is tCCD_L's.
+    let verdict = printed.lines().last().expect("a last line");
+    assert!(verdict.starts_with("What limits the memory: column spacing, 4"), "{verdict}");
+    assert!(printed.lines().all(|line| line.chars().count() <= 110), "{printed}");
+}
+
+#[test]
+fn commands_standby_and_interface_add_up_to_the_energy() {
+    let report = replayed(&stream(2000), &["--page", "closed"]);
+    let energy = &report["energy"];
+    let real = |value: &Value| value.as_f64().expect("a number");
+    let commands = energy["commands"].as_object().expect("by command");
+    let commands: f64 = commands.values().map(|spent| real(&spent["energy_pj"])).sum();
+    let standby = energy["standby"].as_object().expect("by state");
+    let standby: f64 = standby.values().map(real).sum();
+    let total = real(&energy["total_pj"]);
+    let sum = commands + standby + real(&energy["interface_pj"]);
+    assert!((sum - total).abs() < 1e-9 * total, "{sum} and {total}");
+    let per_bit = real(&energy["pj_per_bit"]);
+    assert!((per_bit * 2000.0 * 512.0 - total).abs() < 1e-9 * total, "{per_bit}");
+}
+
+#[test]
+fn knobs_change_what_they_say() {
+    let random: String =
+        (0..3000_u64).map(|i| format!("{:#x}\n", (i * i * 31 % 9973) << 13)).collect();
+    let cycles = |more: &[&str]| number(&replayed(&random, more)["cycles"]);
+    let usual = cycles(&[]);
+    assert!(cycles(&["--refresh", "none"]) < usual);
+    assert!(cycles(&["--row-bus", "split"]) < usual);
+    assert!(cycles(&["--queue", "1"]) > usual);
+    assert!(cycles(&["--scheduler", "fcfs"]) > usual);
+    assert!(cycles(&["--channels", "2", "--inject", "perchan"]) < usual);
+    assert!(cycles(&["--request-bytes", "32"]) < usual);
+    // Every other request goes back to a row that others want, too.
+    let mixed: String = (0..3000_u64)
+        .map(|i| format!("{:#x}\n", ((i % 2) << 20) | ((i % 7) << 18) | (i << 6)))
+        .collect();
+    let cycles = |more: &[&str]| number(&replayed(&mixed, more)["cycles"]);
+    let usual = cycles(&[]);
+    for more in [
+        &["--refresh", "per-bank"][..],
+        &["--page", "timeout", "--page-timeout", "20"],
+        &["--page", "closed"],
+        &["--scheduler", "fr-fcfs-cap", "--hit-cap", "1"],
+        &["--mapping", "row bank column[:2] group pseudo column[1:0] channel"],
+    ] {
+        assert_ne!(cycles(more), usual, "{more:?}");
+    }
+}
+
+#[test]
+fn addresses_beyond_the_memory_wrap_around_and_are_counted() {
+    let within = replayed("0x40\n0x80", &[]);
+    let beyond = replayed("0x7fff00000040\n0x80", &[]);
+    assert_eq!(within["cycles"], beyond["cycles"]);
+    assert_eq!(number(&within["requests"]["wrapped"]), 0);
+    assert_eq!(number(&beyond["requests"]["wrapped"]), 1);
+    let table = replay("0x7fff00000040", &[]).succeeds().stdout();
+    assert!(table.contains("1 addresses lie beyond the memory"), "{table}");
+}
+
+#[test]
+fn a_junk_line_with_its_place() {
+    replay("R 0x40\nhello\n", &[]).fails(4, &["standard input:2:1: ", "hexadecimal", "`hello`"]);
+    replay("0x40 READ 12", &[]).fails(4, &["standard input:1:1: ", "`R ADDRESS`"]);
+    replay("R -0x40", &[]).fails(4, &["standard input:1:3: ", "must not be negative"]);
+    replay("R 0x20", &[]).fails(4, &["standard input:1:3: ", "multiple of 64", "0x20"]);
+    replay("R 0x10", &["--request-bytes", "96"]).fails(4, &["multiple of 32"]);
+    replay("R 0x21", &["--request-bytes", "1"]).succeeds();
+    replay("0x1ffffffffffffffff", &[]).fails(4, &["standard input:1:1: ", "below 2^64"]);
+    replay("0".repeat(1 << 20), &[]).fails(4, &["standard input:1:1: ", "more than 4096 bytes"]);
+    replay([0xff, 0xfe, b'\n'], &[]).fails(4, &["standard input:1:1: ", "hexadecimal"]);
+}
+
+#[test]
+fn a_trace_without_requests() {
+    for trace in ["", "\n\n", "# nothing\n"] {
+        replay(trace, &[]).fails(4, &["standard input: must hold at least one request"]);
+    }
+    replay(gzip(""), &[]).fails(4, &["must hold at least one request"]);
+}
+
+#[test]
+fn a_compressed_trace_that_is_cut_short_or_broken() {
+    let whole = gzip(&stream(5000));
+    let cut = File::holding("cut.gz", &whole[..whole.len() / 2]);
+    tamis(&["dram", "replay", &cut.path]).fails(4, &[&cut.path]);
+    let mut broken = whole;
+    let end = broken.len() - 6;
+    broken[end] ^= 1;
+    replay(broken, &[]).fails(4, &["standard input:5001: ", "corrupt"]);
+}
+
+#[test]
+fn a_trace_that_is_not_there_or_a_folder() {
+    tamis(&["dram", "replay", "no-such.trace"]).fails(4, &["no-such.trace: "]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = path_of(folder.path());
+    tamis(&["dram", "replay", &path]).fails(4, &[&path, "not a directory"]);
+}
+
+#[test]
+fn a_number_that_is_out_of_range_is_a_wrong_command_line() {
+    for (option, value, text) in [
+        ("--queue", "0", "1..=512"),
+        ("--queue", "513", "1..=512"),
+        ("--channels", "0", "power of two, 1 to 64"),
+        ("--channels", "3", "power of two, 1 to 64"),
+        ("--channels", "128", "power of two, 1 to 64"),
+        ("--request-bytes", "0", "1..=65536"),
+        ("--refresh", "weekly", "per-bank"),
+        ("--inject", "sideways", "perchan"),
+        ("--page", "ajar", "timeout"),
+    ] {
+        replay("0x0", &[option, value]).fails(2, &[option, value, text]);
+    }
+}
+
+#[test]
+fn a_mapping_that_is_none() {
+    for (mapping, text) in [
+        ("row bank group pseudo column", "leaves out bit 0 of channel"),
+        ("row bank group pseudo column channel[0]", "leaves out bit 1 of channel"),
+        ("row bank group pseudo column column[0] channel", "uses bit 0 of column twice"),
+        ("row bank group pseudo column lane", "`lane` is not a field"),
+        ("row bank^column[0] group pseudo column channel", "same width"),
+        ("", "leaves out bit 0 of row"),
+    ] {
+        let more = ["--channels", "4", "--mapping", mapping];
+        replay("0x0", &more).fails(4, &[&format!("--mapping `{mapping}`: "), text]);
+    }
+}
+
+#[test]
+fn a_standard_that_is_not_there() {
+    replay("0x0", &["--dram", "hbm"]).fails(4, &["no such DRAM standard", "`hbm`", "hbm2"]);
+    replay("0x0", &["--dram", "no-such.toml"]).fails(4, &["no-such.toml"]);
+    tamis(&["dram", "show", "ddr3"]).fails(4, &["`ddr3`", "ddr4"]);
+    let more = ["--dram", "ddr4", "--refresh", "per-bank"];
+    replay("0x0", &more).fails(4, &["--refresh per-bank", "ddr4"]);
+}
+
+#[test]
+fn each_listed_standard_replays_and_so_does_the_file_that_is_shown_of_it() {
+    let list = tamis(&["dram", "list"]).succeeds().stdout();
+    let names = list.lines().filter(|line| !line.starts_with(' '));
+    let names: Vec<&str> = names.filter_map(|line| line.split_whitespace().next()).collect();
+    for expected in ["hbm2", "hbm2-release", "hbm2e", "hbm3", "gddr6", "lpddr5", "ddr4", "ddr5"] {
+        assert!(names.contains(&expected), "{names:?}");
+    }
+    for name in names {
+        let shown = tamis(&["dram", "show", name]).succeeds().stdout();
+        let file = File::holding("mine.toml", shown);
+        let [preset, own] = [name, &file.path].map(|dram| {
+            let mut report = replayed(&stream(300), &["--dram", dram]);
+            report["memory"]["standard"].take();
+            report
+        });
+        assert_eq!(preset, own, "{name}");
+    }
+}
+
+/// The file of `hbm2` with one text replaced is refused with the texts.
+#[track_caller]
+fn standard_refused(from: &str, to: &str, texts: &[&str]) {
+    let shown = tamis(&["dram", "show", "hbm2"]).succeeds().stdout();
+    assert!(shown.contains(from), "{shown}");
+    let file = File::holding("mine.toml", shown.replacen(from, to, 1));
+    let texts: Vec<&str> = ["mine.toml:"].iter().chain(texts).copied().collect();
+    replay("0x0", &["--dram", &file.path]).fails(4, &texts);
+}
+
+#[test]
+fn a_standard_with_a_fault_with_its_line() {
+    standard_refused("RC = 48 ", "RC = 47 ", &["`timing.RC`", "`RAS` + `RP`", "RC = 47", "^^"]);
+    standard_refused("RAS = 34 ", "#", &["`timing.RAS`", "missing"]);
+    standard_refused(
+        "FAW = 15",
+        "FAWN = 15",
+        &["`FAW`, which is not a span of `timing`", "[timing]"],
+    );
+    standard_refused("banks = 4 ", "banks = 5 ", &["`organisation.banks`", "power of two"]);
+    standard_refused("REFI = 3900", "REFI = 200 ", &["`timing.REFI`", "`RFC`"]);
+    standard_refused("volts = 1.2", "volts = \"a lot\"", &["`power.volts`"]);
+    standard_refused("clock_mhz = 1000", "clock_mhz = 0", &["`clock_mhz`"]);
+}
+
+#[test]
+fn the_constraints_that_standards_share_can_be_shown() {
+    let shown = tamis(&["dram", "show", "jedec"]).succeeds().stdout();
+    assert!(shown.contains("name = \"tFAW\""), "{shown}");
+}
