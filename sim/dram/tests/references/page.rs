@@ -35,8 +35,8 @@ const DRAMSIM3: &str = "
 
 Commit 2981759 with the numbers of our `hbm2` and a controller for each pseudo-channel; ours is
 `tests/reference/dram/hbm2-dramsim3.toml` (an activate is a command of one clock) with split command buses and queues of 512. There
-a transaction waits in a queue of its pseudo-channel, then in one of its bank; `waiting` and `cmd` are their depths. Rows
-with a dash are shown, not judged:
+a transaction waits in a queue of its pseudo-channel, then in one of its bank; `trans_q` and `cmd_q` are their depths. What is
+not in the table above is shown, not judged:
 
 - `str16` (16 streams in one bank) is a matter of how far a controller looks ahead: there the 32 or 64 transactions that wait
   for the bank, here all 512 entries.
@@ -44,6 +44,9 @@ with a dash are shown, not judged:
   As in Ramulator a request may close a row that others still wait for; DRAMsim3 lets it wait until four were served.
 - Mixes: DRAMsim3 drains a full buffer of 32 writes, we drain from 80 % of 512 down to 20 %, so the data bus turns less
   often here; and a write counts as done there when it is accepted.
+
+The 2 % of `prune25`, which is judged, are which bank goes first: DRAMsim3 asks its banks in turn, we take the oldest request. With
+that rule changed in it (and a cycle's second command taken from the other kind) it needs 131,603 cycles without refresh, 0.07 % from ours.
 ";
 
 const COLUMNS: &str = "
