@@ -279,13 +279,22 @@ fn rules_of_one_parameter_do_not_hide_rules_that_join_others() {
 }
 
 #[test]
-fn a_name_is_not_inherited_and_a_misspelled_section_is_named() {
+fn a_name_is_not_inherited_and_a_misspelled_section_is_named_with_what_was_meant() {
     let text = "extends = 'spatten'\n[sofmax]\nlanes = 8\n";
     let faults = Accelerator::parse("edge.toml", text).expect_err("it has faults");
     let messages = faults.iter().map(|fault| fault.message()).collect::<Vec<_>>();
     assert_eq!(
         messages,
-        ["`sofmax` is not known", "`name` is missing", "`description` is missing"]
+        [
+            "`name` is missing: a file states its own, whatever it extends",
+            "`description` is missing: a file states its own, whatever it extends",
+            "`sofmax` is not known; did you mean `softmax`?",
+        ]
+    );
+    let places = faults.iter().map(|fault| fault.places()[0].to_string()).collect::<Vec<_>>();
+    assert!(
+        places[..2].iter().all(|place| place.starts_with("  --> edge.toml:1:1\n")),
+        "{places:?}"
     );
 }
 

@@ -81,7 +81,21 @@ fn a_machine_file_that_is_not_there_or_a_folder() {
 fn an_unknown_key_with_its_line() {
     extending_spatten("[qk_array]\nmultiplier = 512\n")
         .check()
-        .fails(4, &["`qk_array.multiplier`", "machine.toml:5:1", "multiplier = 512", "^^^^^^^^^^"]);
+        .fails(4, &["`qk_array.multiplier`", "machine.toml:5:1", "multiplier = 512", "^^^^^^^^^^"])
+        .fails(4, &["did you mean `multipliers`?"]);
+}
+
+#[test]
+fn a_machine_without_a_name_of_its_own_is_a_fault_of_its_first_line() {
+    for text in ["extends = \"spatten\"\n", "# A comment.\nextends = \"spatten\"\n[core]\n"] {
+        let rule = "is missing: a file states its own, whatever it extends";
+        let stderr = File::holding(text)
+            .check()
+            .fails(4, &[&format!("`name` {rule}"), &format!("`description` {rule}")])
+            .stderr();
+        assert_eq!(stderr.matches("machine.toml:1:1").count(), 2, "{stderr}");
+        assert!(!stderr.contains("preset:"), "{stderr}");
+    }
 }
 
 #[test]

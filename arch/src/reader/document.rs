@@ -68,8 +68,9 @@ impl Document {
             names.push(found.name.clone());
             root = parse(&Arc::new(found), faults)?;
         }
-        while let Some(layer) = layers.pop() {
+        while let Some(mut layer) = layers.pop() {
             root.entries.retain(|key, _| !own.contains(&key.as_str()));
+            layer.own = own.iter().map(|&key| (key.to_owned(), layer.place.clone())).collect();
             root = layer.over(root);
         }
         Some(Self { root })

@@ -1,5 +1,7 @@
 //! One section of a document, read key by key.
 
+use std::sync::Arc;
+
 use super::{
     parameter::{Parameter, Reading},
     rule::Rule,
@@ -110,9 +112,12 @@ impl<'d, 'f> Section<'d, 'f> {
             if self.asked.iter().any(|asked| asked == key) {
                 continue;
             }
-            // A name that the section already has is not what the key was meant to be.
-            let missing = self.asked.iter().map(String::as_str);
-            let missing = missing.filter(|asked| !table.entries.contains_key(*asked));
+            // A name that the same file already states is not what the key was meant to be.
+            let file = entry.key.source();
+            let stated = |asked: &str| {
+                table.entries.get(asked).is_some_and(|entry| Arc::ptr_eq(entry.key.source(), file))
+            };
+            let missing = self.asked.iter().map(String::as_str).filter(|asked| !stated(asked));
             // A hint that nobody will see is not worth the search.
             let near = if self.faults.are_too_many() { None } else { closest(key, missing) };
             let hint = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
@@ -143,8 +148,12 @@ impl<'d, 'f> Section<'d, 'f> {
     fn require(&mut self, key: &str) -> Option<&'d Node> {
         let node = self.look_up(key);
         if let (None, Some(table)) = (node, self.table) {
-            let message = format!("`{}{key}` is missing", self.prefix);
-            self.faults.note(message, [table.place.clone()]);
+            let (place, rule) = match table.own.get(key) {
+                Some(place) => (place, ": a file states its own, whatever it extends"),
+                None => (&table.place, ""),
+            };
+            let message = format!("`{}{key}` is missing{rule}", self.prefix);
+            self.faults.note(message, [place.clone()]);
         }
         node
     }

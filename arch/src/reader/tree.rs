@@ -42,6 +42,8 @@ pub enum Value {
 pub struct Table {
     /// Its header.
     pub place: Place,
+    /// Where keys are missing that it has to state itself, whatever it extends.
+    pub own: BTreeMap<String, Place>,
     /// Its keys, in alphabetical order.
     pub entries: BTreeMap<String, Entry>,
 }
@@ -62,7 +64,8 @@ impl Table {
             let place = Place::new(source, key.span());
             (key.get_ref().to_string(), Entry { key: place, node: Node::new(source, value) })
         });
-        Self { place: Place::new(source, span), entries: entries.collect() }
+        let place = Place::new(source, span);
+        Self { place, own: BTreeMap::new(), entries: entries.collect() }
     }
 
     /// This table laid over `base`: what it leaves out is the base's, table by table.
@@ -75,7 +78,7 @@ impl Table {
             self.entries.insert(key, entry);
         }
         // What neither states is missing in the base, which must state everything.
-        Self { place: base.place, entries: self.entries }
+        Self { place: base.place, own: self.own, entries: self.entries }
     }
 }
 

@@ -57,7 +57,7 @@ than 1 keeps more than there are (found 1.5)
   --> mine.toml:2:15
    | tokens_keep = 1.5
    |               ^^^
-error: `heads_kep` is not known
+error: `heads_kep` is not known; did you mean `heads_keep`?
   --> mine.toml:3:1
    | heads_kep = 0.9
    | ^^^^^^^^^
