@@ -9,6 +9,8 @@
 
 use std::{fmt, ops::Range, sync::Arc};
 
+use crate::text::counted;
+
 /// Faults that are shown; a text of garbage has more than anybody reads.
 const SHOWN: usize = 50;
 /// Characters of a message: it may quote the text, which may be anything.
@@ -176,7 +178,10 @@ impl fmt::Display for Faults {
         self.0.iter().take(SHOWN).try_for_each(|fault| fault.fmt(out))?;
         match self.0.len().saturating_sub(SHOWN) {
             0 => Ok(()),
-            more => writeln!(out, "error: {more} more faults are not shown"),
+            more => {
+                let faults = counted(more, "more fault is", "more faults are");
+                writeln!(out, "error: {faults} not shown")
+            }
         }
     }
 }

@@ -10,6 +10,7 @@ pub mod energy;
 pub mod fault;
 pub mod graph;
 pub mod reader;
+pub mod text;
 pub mod units;
 
 pub use accelerator::{Accelerator, LoadError, load};

@@ -1,6 +1,6 @@
 //! Why a run of the machine ended without a result.
 
-use tamis_arch::accelerator::Unsupported;
+use tamis_arch::{accelerator::Unsupported, text::counted};
 use thiserror::Error;
 
 use crate::outcome::Block;
@@ -18,7 +18,7 @@ pub enum RunError<E: std::error::Error + 'static> {
     #[error(transparent)]
     Deadlock(#[from] Box<Deadlock>),
     /// The cycle limit was reached.
-    #[error("the limit of {limit} cycles was reached before the work was done")]
+    #[error("the limit of {} was reached before the work was done", counted(*limit, "cycle", "cycles"))]
     Limit {
         /// The limit.
         limit: u64,
@@ -33,8 +33,10 @@ pub enum FitError {
     Vectors(#[from] Unsupported),
     /// A prefill task is larger than half a buffer.
     #[error(
-        "layer {layer}, K/V head {kv_head}: {tokens} tokens need {lines} lines of `{buffer}`, and a \
-         prefill task may hold {limit}, half of it"
+        "layer {layer}, K/V head {kv_head}: {} need {} of `{buffer}`, and a prefill task may hold \
+         {limit}, half of it",
+        counted(*tokens, "token", "tokens"),
+        counted(*lines, "line", "lines")
     )]
     Task {
         /// Layer in the trace.
@@ -69,8 +71,10 @@ pub enum FitError {
     },
     /// The rows that run together need more room than a queue has.
     #[error(
-        "layer {layer}, K/V head {kv_head}: {rows} rows of up to {keys} keys need {lines} lines of \
-         `{queue}`, which has {limit}"
+        "layer {layer}, K/V head {kv_head}: {} of up to {} need {} of `{queue}`, which has {limit}",
+        counted(*rows, "row", "rows"),
+        counted(*keys, "key", "keys"),
+        counted(*lines, "line", "lines")
     )]
     Rows {
         /// Layer in the trace.

@@ -158,7 +158,7 @@ fn a_machine_that_stops_half_way_says_who_waits_for_what() {
         let RunError::Deadlock(deadlock) = error else { panic!("not a deadlock: {error}") };
         let waits = |block| deadlock.waiting.iter().find(|waiting| waiting.block == block);
         let crossbar = waits(Block::Crossbar).expect("it holds what it cannot send");
-        assert!(crossbar.state.ends_with("transactions wait, 0 are in DRAM"), "{}", crossbar.state);
+        assert!(crossbar.state.ends_with("; in DRAM: 0"), "{}", crossbar.state);
         let keys = waits(Block::KeyBuffer).expect("it waits for keys");
         let state = "batch 0: 4 blocks, 0 blocks of LSBs and 32 queries have not come";
         assert!(keys.state.starts_with(state), "{}", keys.state);

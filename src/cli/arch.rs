@@ -6,6 +6,7 @@ use tamis_arch::{
     Accelerator,
     accelerator::PRESETS,
     graph::{Flow, Graph, Throughput},
+    text::counted,
     units::Bits,
 };
 
@@ -87,7 +88,7 @@ fn draw(graph: &Graph, out: &mut dyn Write) -> io::Result<()> {
     let Throughput { cycles_per_row, cycles_per_line, limited_by } = &graph.throughput;
     writeln!(
         out,
-        "// A row takes {cycles_per_row} cycles or more, a line of keys {cycles_per_line}."
+        "// Cycles of a row, at least: {cycles_per_row}; of a line of keys: {cycles_per_line}."
     )?;
     writeln!(out, "// Bound by: {}.", limited_by.join(", "))?;
     out.write_all(graph.to_dot().as_bytes())
@@ -99,14 +100,14 @@ fn list(machines: &[Accelerator], out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "{:<16}{}", machine.name, machine.description)?;
         writeln!(
             out,
-            "{:<16}{} MHz, {} + {} multipliers, {} + {} bytes of K and V, {} DRAM channels",
+            "{:<16}{} MHz, {} + {} multipliers, {} + {} bytes of K and V, {}",
             "",
             core.clock.0,
             qk_array.multipliers,
             pv_array.multipliers,
             key_buffer.capacity.0,
             value_buffer.capacity.0,
-            dram.channels,
+            counted(dram.channels, "DRAM channel", "DRAM channels"),
         )
     })
 }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use tamis_arch::{energy::Part, units::Picojoules};
+use tamis_arch::{energy::Part, text::counted, units::Picojoules};
 use tamis_sim::outcome::Block;
 
 use super::{
@@ -53,15 +53,19 @@ const WIDTH: usize = 100;
 fn workload_line(workload: &Workload) -> String {
     let Workload { model, layers, heads, kv_heads, head_dim, seq_len, prompt_len, .. } = workload;
     let heads = if heads == kv_heads {
-        format!("{heads} heads of {head_dim}")
+        format!("{} of {head_dim}", counted(*heads, "head", "heads"))
     } else {
-        format!("{heads} heads on {kv_heads} K/V heads of {head_dim}")
+        let shared = counted(*kv_heads, "K/V head", "K/V heads");
+        format!("{heads} heads on {shared} of {head_dim}")
     };
     let tokens = match prompt_len {
-        Some(prompt) => format!("{prompt} prompt + {} decoded tokens", seq_len - prompt),
-        None => format!("{seq_len} tokens"),
+        Some(prompt) => {
+            let decoded = counted(seq_len - prompt, "decoded token", "decoded tokens");
+            format!("{prompt} prompt + {decoded}")
+        }
+        None => counted(*seq_len, "token", "tokens"),
     };
-    let shape = format!("{layers} layers, {heads}, {tokens}");
+    let shape = format!("{}, {heads}, {tokens}", counted(*layers, "layer", "layers"));
     let long = model.chars().count() + shape.chars().count() + 2 > WIDTH;
     format!("{model}:{}{shape}", if long { "\n" } else { " " })
 }

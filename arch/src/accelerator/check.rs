@@ -6,6 +6,7 @@ use crate::{
     energy::EnergyTable,
     fault::Faults,
     reader::Document,
+    text::counted,
     units::Bits,
 };
 
@@ -95,9 +96,10 @@ fn rows(draft: &Draft) -> Vec<Conflict> {
     let short = short.filter(|(_, lines)| *lines < needed);
     let conflict = |(name, lines): (&str, u32)| Conflict {
         message: format!(
-            "`{name}` must hold at least one row: {needed} lines for {} tokens in {} lanes (found \
-             {lines})",
-            importance.tokens, softmax.lanes
+            "`{name}` must hold at least one row: {} for {} in {} (found {lines})",
+            counted(needed, "line", "lines"),
+            counted(importance.tokens, "token", "tokens"),
+            counted(softmax.lanes, "lane", "lanes")
         ),
         parameters: vec![name.into(), "importance.tokens".into(), "softmax.lanes".into()],
     };
@@ -115,8 +117,9 @@ fn selection(draft: &Draft) -> Vec<Conflict> {
     vec![Conflict {
         message: format!(
             "`topk.entries` must be at least `importance.tokens`: a selection chooses from every \
-             token (found {} for {} tokens)",
-            topk.entries, importance.tokens
+             token (found {} for {})",
+            topk.entries,
+            counted(importance.tokens, "token", "tokens")
         ),
         parameters: vec!["topk.entries".into(), "importance.tokens".into()],
     }]

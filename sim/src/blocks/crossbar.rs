@@ -262,7 +262,7 @@ impl Component for Crossbar {
         let waiting: usize = self.queues.iter().map(VecDeque::len).sum();
         let outstanding: u32 = self.outstanding.iter().sum();
         (waiting + outstanding as usize > 0)
-            .then(|| format!("{waiting} transactions wait, {outstanding} are in DRAM"))
+            .then(|| format!("transactions that wait: {waiting}; in DRAM: {outstanding}"))
     }
 
     fn close(self, end: Cycle) -> BlockOutcome {

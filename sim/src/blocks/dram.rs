@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use tamis_arch::{
     dram::Dram as Spec,
+    text::counted,
     units::{Cycle, Megahertz},
 };
 use tamis_dram::{Channel, Completion, Kind, Request, Stats, Tick};
@@ -179,7 +180,7 @@ impl Component for Dram {
 
     fn holds(&self) -> Option<String> {
         let flying = self.flying.in_use();
-        (flying > 0).then(|| format!("{flying} transactions"))
+        (flying > 0).then(|| counted(flying, "transaction", "transactions"))
     }
 
     fn close(self, end: Cycle) -> BlockOutcome {

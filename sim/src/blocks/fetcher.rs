@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use tamis_arch::{
     blocks::{self, Join, Prefetch},
     energy::{Action, Events},
+    text::counted,
     units::{Bits, Cycle},
 };
 
@@ -338,13 +339,13 @@ impl Component for Fetcher {
     fn holds(&self) -> Option<String> {
         self.has_work().then(|| {
             format!(
-                "{} second passes, {} queries, keys: {}, values: {}; room for {} key lines and {} queries",
-                self.refetches.len(),
-                self.queries.len(),
+                "{}, {}, keys: {}, values: {}; room for {} and {}",
+                counted(self.refetches.len(), "second pass", "second passes"),
+                counted(self.queries.len(), "query", "queries"),
                 self.keys.is_some(),
                 self.values.is_some(),
-                self.room.key_lines,
-                self.room.queries
+                counted(self.room.key_lines, "key line", "key lines"),
+                counted(self.room.queries, "query", "queries")
             )
         })
     }

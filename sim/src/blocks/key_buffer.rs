@@ -13,6 +13,7 @@ use std::collections::VecDeque;
 use tamis_arch::{
     blocks::{self, BufferRead},
     energy::{Action, Events},
+    text::counted,
     units::{Bits, Bytes, Cycle, Cycles},
 };
 
@@ -350,12 +351,12 @@ impl Component for KeyBuffer {
     fn holds(&self) -> Option<String> {
         let held = self.batches.front()?;
         Some(format!(
-            "batch {}: {}; {} second passes wait; room for {} rows and {} lines of probabilities",
+            "batch {}: {}; second passes that wait: {}; room for {} and {} of probabilities",
             held.batch,
             held.waits_for(),
             self.replays.len(),
-            self.rows_free,
-            self.row_lines_free
+            counted(self.rows_free, "row", "rows"),
+            counted(self.row_lines_free, "line", "lines")
         ))
     }
 

@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use tamis_arch::{
     blocks,
     energy::{Action, Events},
+    text::counted,
     units::{Bits, Cycle},
 };
 
@@ -180,7 +181,8 @@ impl Component for Refetch {
     fn holds(&self) -> Option<String> {
         let row = self.rows.front()?;
         let (came, keys) = (row.came, row.keys);
-        Some(format!("row {}: {came} of {keys} came; {} rows in all", row.id, self.rows.len()))
+        let rows = counted(self.rows.len(), "row", "rows");
+        Some(format!("row {}: {came} of {keys} came; {rows} in all", row.id))
     }
 
     fn close(self, end: Cycle) -> BlockOutcome {

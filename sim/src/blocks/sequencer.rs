@@ -154,7 +154,7 @@ impl Component for Sequencer {
     fn holds(&self) -> Option<String> {
         let Issuing { batch, issued, after } = self.issuing.front()?;
         let waits = after.filter(|&last| self.written <= last);
-        Some(format!("batch {batch}, {issued} rows issued; waits for the outputs of {waits:?}"))
+        Some(format!("batch {batch}, rows issued: {issued}; waits for the outputs of {waits:?}"))
     }
 
     fn close(self, end: Cycle) -> BlockOutcome {

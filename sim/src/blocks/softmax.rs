@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use tamis_arch::{
     blocks::{self, SoftmaxModel},
     energy::{Action, Events},
+    text::counted,
     units::{Bits, Bytes, Cycle, Cycles},
 };
 
@@ -208,11 +209,9 @@ impl Component for Softmax {
     fn holds(&self) -> Option<String> {
         let row = self.rows.front()?;
         let (came, keys) = (row.came, row.keys);
-        Some(format!(
-            "row {}: {came} of {keys} scores came; {} rows in all",
-            row.id,
-            self.rows.len()
-        ))
+        let (scores, rows) =
+            (counted(keys, "score", "scores"), counted(self.rows.len(), "row", "rows"));
+        Some(format!("row {}: {came} of {scores} came; {rows} in all", row.id))
     }
 
     fn close(self, end: Cycle) -> BlockOutcome {

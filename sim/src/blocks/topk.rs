@@ -16,6 +16,7 @@ use std::collections::VecDeque;
 use tamis_arch::{
     blocks,
     energy::Events,
+    text::counted,
     units::{Bits, Cycle, Cycles},
 };
 use tamis_workloads::plan::Selection;
@@ -240,7 +241,8 @@ impl Component for Topk {
         let run = self.run.as_ref()?;
         Some(match run.of {
             Selected::Values(row) => {
-                format!("row {row}: {} of {} keys filtered", run.sent, run.keys)
+                let keys = counted(run.keys, "key", "keys");
+                format!("row {row}: {} of {keys} filtered", run.sent)
             }
             Selected::Layer(job) => format!("{:?} of batch {}", job.of, job.batch),
         })

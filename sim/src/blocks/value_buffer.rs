@@ -13,6 +13,7 @@ use arrayvec::ArrayVec;
 use tamis_arch::{
     blocks::{self, BufferRead},
     energy::{Action, Events},
+    text::counted,
     units::{Bits, Bytes, Cycle, Cycles},
 };
 
@@ -376,8 +377,13 @@ impl Component for ValueBuffer {
     fn holds(&self) -> Option<String> {
         let row = self.rows.front()?;
         Some(format!(
-            "row {}: {} of {} values read, {} keys came; room for {} lines and {} probabilities",
-            row.row, row.read, row.kept, row.came, self.free_lines, self.free_keys
+            "row {}: {} of {} read, {} came; room for {} and {}",
+            row.row,
+            row.read,
+            counted(row.kept, "value", "values"),
+            counted(row.came, "key", "keys"),
+            counted(self.free_lines, "line", "lines"),
+            counted(self.free_keys, "probability", "probabilities")
         ))
     }
 

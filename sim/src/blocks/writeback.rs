@@ -9,6 +9,7 @@ use tamis_arch::{
     area::ADDRESS,
     blocks,
     energy::{Action, Events},
+    text::counted,
     units::{Bits, Cycle},
 };
 
@@ -228,7 +229,7 @@ impl Component for Writeback {
 
     fn holds(&self) -> Option<String> {
         (!self.queue.is_empty() || self.ended.is_some())
-            .then(|| format!("{} transactions", self.queue.len()))
+            .then(|| counted(self.queue.len(), "transaction", "transactions"))
     }
 
     fn close(self, end: Cycle) -> BlockOutcome {

@@ -77,7 +77,7 @@ impl Keep {
             Self::Average(average) => Ok(by_the_papers_rule(*average, start, layers)),
             Self::Layers(shares) if shares.len() == layers as usize => Ok(shares.clone()),
             Self::Layers(shares) => Err(format!(
-                "must have one entry for each of the {layers} layers of the trace (found {})",
+                "must have one entry for each layer of the trace, {layers} in all (found {})",
                 shares.len()
             )),
         }

@@ -158,7 +158,7 @@ pub(super) fn check_shape(shape: &Shape) -> Result<(), Fault> {
     }
     require(shape.window.len() == shape.layers as usize, "window", || {
         let found = shape.window.len();
-        format!("must have one entry for each of the {} layers (found {found})", shape.layers)
+        format!("must have one entry for each layer, num_layers = {} (found {found})", shape.layers)
     })?;
     require(shape.causal || shape.window.iter().all(|&window| window == 0), "window", || {
         "needs causal = true: a window counts the newest keys that a query sees".to_owned()
@@ -168,7 +168,11 @@ pub(super) fn check_shape(shape: &Shape) -> Result<(), Fault> {
 pub(super) fn check_origin(origin: &Origin, shape: &Shape) -> Result<(), Fault> {
     if let Some(tokens) = &origin.tokens {
         require(tokens.len() == shape.seq_len as usize, "tokens", || {
-            format!("must have seq_len = {} entries (found {})", shape.seq_len, tokens.len())
+            format!(
+                "must have an entry for each token, seq_len = {} (found {})",
+                shape.seq_len,
+                tokens.len()
+            )
         })?;
     }
     if let Some(layers) = origin.model_layers {
@@ -178,7 +182,11 @@ pub(super) fn check_origin(origin: &Origin, shape: &Shape) -> Result<(), Fault> 
     }
     if let Some(layers) = &origin.source_layers {
         require(layers.len() == shape.layers as usize, "source_layers", || {
-            format!("must have num_layers = {} entries (found {})", shape.layers, layers.len())
+            format!(
+                "must have an entry for each layer, num_layers = {} (found {})",
+                shape.layers,
+                layers.len()
+            )
         })?;
         let ascending = layers.is_sorted_by(|a, b| a < b);
         let last = layers.last().copied().unwrap_or(0);

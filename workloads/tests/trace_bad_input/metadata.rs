@@ -90,7 +90,7 @@ fn prompt_of_an_encoder() {
 
 #[test]
 fn window_list_of_another_length() {
-    let rule = "must have one entry for each of the 1 layers (found 2)";
+    let rule = "must have one entry for each layer, num_layers = 1 (found 2)";
     refuses(&Draft::sound().with("window", "[0,2]"), &format!("metadata `window`: {rule}"));
 }
 
@@ -113,14 +113,14 @@ fn window_of_an_encoder() {
 #[test]
 fn tokens_of_another_number() {
     let draft = Draft::sound().with("tokens", r#"["a"]"#);
-    refuses(&draft, "metadata `tokens`: must have seq_len = 3 entries (found 1)");
+    refuses(&draft, "metadata `tokens`: must have an entry for each token, seq_len = 3 (found 1)");
 }
 
 #[test]
 fn source_layers_that_make_no_sense() {
     for (found, rule) in [
         ("0;1", "must be whole numbers with commas between them"),
-        ("0,1", "must have num_layers = 1 entries (found 2)"),
+        ("0,1", "must have an entry for each layer, num_layers = 1 (found 2)"),
         ("9", "must be ascending and below model_num_layers"),
     ] {
         let draft = Draft::sound().with("model_num_layers", "9").with("source_layers", found);
