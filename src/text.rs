@@ -118,6 +118,14 @@ fn grouped_float(value: f64) -> String {
     whole.parse().map_or(whole, grouped)
 }
 
+/// A name that may be long, cut to so many characters, the last of which says so.
+pub(crate) fn shortened(name: &str, most: usize) -> String {
+    if name.chars().count() <= most {
+        return name.to_owned();
+    }
+    name.chars().take(most - 1).chain(['…']).collect()
+}
+
 /// The text of a number that may not be defined.
 pub(crate) fn or_dash(value: Option<f64>, text: impl Fn(f64) -> String) -> String {
     value.map_or_else(|| UNDEFINED.to_owned(), text)
@@ -170,6 +178,12 @@ mod tests {
         assert_eq!(grouped(7), "7");
         assert_eq!(grouped(1000), "1,000");
         assert_eq!(grouped(12_345_678), "12,345,678");
+    }
+
+    #[test]
+    fn long_names_are_cut() {
+        assert_eq!(shortened("cascade", 7), "cascade");
+        assert_eq!(shortened("Kaskade-größer", 9), "Kaskade-…");
     }
 
     #[test]

@@ -1,6 +1,10 @@
 //! `tamis run`: replays a trace on a machine and prints what it cost.
 
-use std::{io::Write, num::NonZeroUsize, path::PathBuf};
+use std::{
+    io::Write,
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+};
 
 use tamis_arch::{Accelerator, energy::EnergyTable, units::Cycles};
 use tamis_sim::outcome::Outcome;
@@ -39,7 +43,8 @@ pub(crate) struct Run {
     /// How the report is printed.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
-    /// Also write `summary.json` and `layers.csv` into this folder.
+    /// Also write `summary.json`, `layers.csv` and `baselines.csv` into this folder, which is made if it
+    /// is not there.
     #[arg(short = 'o', long = "output", value_name = "DIR")]
     output: Option<PathBuf>,
     /// Also write what each block did when, for <https://ui.perfetto.dev>.
@@ -74,7 +79,16 @@ struct Job {
     settings: Settings,
     format: Format,
     timeline: Option<Staged>,
-    summary: Option<(Staged, Staged, Folder)>,
+    results: Option<Results>,
+}
+
+/// What `-o` asks for.
+struct Results {
+    summary: Staged,
+    layers: Staged,
+    baselines: Staged,
+    /// Last, so that it is empty when it is dropped.
+    folder: Folder,
 }
 
 impl Run {
@@ -100,13 +114,13 @@ impl Run {
         let prices = EnergyTable::named(&machine.technology.table).or_exit(Exit::Input)?;
         let work = self.work()?;
         let timeline = self.timeline.as_deref().map(Staged::create).transpose()?;
-        let summary = self.output.as_deref().map(open_summary).transpose()?;
+        let results = self.output.as_deref().map(Results::open).transpose()?;
         let settings = Settings {
             skip: !self.no_skip,
             limit: Cycles(self.limit),
             timeline: timeline.is_some(),
         };
-        Ok(Job { machine, prices, work, settings, format: self.format, timeline, summary })
+        Ok(Job { machine, prices, work, settings, format: self.format, timeline, results })
     }
 
     fn work(&self) -> Result<Work, Failure> {
@@ -170,9 +184,24 @@ fn policy(name_or_path: &str) -> Result<Policy, Failure> {
     Policy::parse(name_or_path, &input::read_text(name_or_path)?).or_exit(Exit::Input)
 }
 
-fn open_summary(path: &std::path::Path) -> Result<(Staged, Staged, Folder), Failure> {
-    let folder = Folder::create(path)?;
-    Ok((folder.file("summary.json")?, folder.file("layers.csv")?, folder))
+impl Results {
+    fn open(path: &Path) -> Result<Self, Failure> {
+        let folder = Folder::create(path)?;
+        Ok(Self {
+            summary: folder.file("summary.json")?,
+            layers: folder.file("layers.csv")?,
+            baselines: folder.file("baselines.csv")?,
+            folder,
+        })
+    }
+
+    fn write(self, report: &Report) -> Result<(), Failure> {
+        self.summary.commit(|out| Format::Json.write(report, out))?;
+        self.layers.commit(|out| report::write_layers(report, out))?;
+        self.baselines.commit(|out| report::write_baselines(report, out))?;
+        self.folder.keep();
+        Ok(())
+    }
 }
 
 impl Job {
@@ -187,10 +216,8 @@ impl Job {
             let clock = self.machine.core.clock;
             file.commit(|out| timeline::write(policy, outcomes, clock, out))?;
         }
-        if let Some((summary, layers, folder)) = self.summary {
-            summary.commit(|out| Format::Json.write(report, out))?;
-            layers.commit(|out| report::write_layers(report, out))?;
-            folder.keep();
+        if let Some(results) = self.results {
+            results.write(report)?;
         }
         let written = self.format.write(report, out);
         written.map_err(|error| Failure::writing("to standard output", &error))

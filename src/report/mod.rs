@@ -5,6 +5,7 @@
 
 mod build;
 mod csv;
+mod fields;
 mod json;
 #[cfg(test)]
 pub(crate) mod sample;
@@ -19,7 +20,7 @@ pub(crate) mod replay;
 pub(crate) mod timeline;
 
 pub(crate) use build::report as of;
-pub(crate) use csv::write_layers;
+pub(crate) use csv::{write_baselines, write_layers};
 
 use std::{
     collections::BTreeMap,
@@ -43,7 +44,7 @@ pub(crate) enum Format {
     Table,
     /// Everything.
     Json,
-    /// One row a policy and phase, one column a number of the JSON.
+    /// One row a policy and phase; the same columns in every run.
     Csv,
 }
 

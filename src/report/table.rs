@@ -1,42 +1,42 @@
 //! The report for people: what was run, what it cost, where the time went, against whom.
 
-use std::io::{self, Write};
+mod devices;
+
+use std::{
+    collections::BTreeSet,
+    io::{self, Write},
+};
 
 use tamis_arch::{energy::Part, text::counted, units::Picojoules};
 use tamis_sim::outcome::Block;
 
-use super::{
-    BlockActivity, PhaseReport, Policy, Report, Workload,
-    baselines::{Baseline, Compared, Origin},
-    energy::Energy,
-    key,
-};
+use super::{BlockActivity, PhaseReport, Policy, Report, Workload, energy::Energy, key};
 use crate::{
     grid::Grid,
     text::{
         self, UNDEFINED, bytes, bytes_per_second, grouped, joules, or_dash, parts, percent, range,
-        seconds, small, times, watts,
+        seconds, shortened, small, times, watts,
     },
 };
 
 pub(crate) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     write_head(report, out)?;
     write_costs(report, out)?;
+    write_activity(report, out)?;
     let Some(asked) = report.policies.first() else { return Ok(()) };
-    write_activity(asked, out)?;
-    write_baselines(asked, out)
+    devices::write(asked, out)
 }
 
 fn write_head(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     let machine = &report.machine;
     writeln!(out, "{}", workload_line(&report.workload))?;
     if let Some(widths) = &report.workload.widths {
-        writeln!(out, "{widths}")?;
+        writeln!(out, "{}", shortened(widths, WIDTH))?;
     }
     writeln!(
         out,
         "on {}: {} MHz, {}FLOP/s, DRAM {}, {:.1} mm² ({} nm, {} V, {} °C)",
-        machine.name,
+        shortened(&machine.name, 24),
         machine.clock_mhz,
         text::count(machine.peak_operations_per_second),
         bytes_per_second(machine.peak_dram_bytes_per_second),
@@ -47,8 +47,10 @@ fn write_head(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     )
 }
 
-/// Characters in a line, where what is printed can be broken.
+/// Characters in a line, where what is printed can be broken or cut.
 const WIDTH: usize = 100;
+/// Characters of a name above a column.
+const NAME: usize = 16;
 
 fn workload_line(workload: &Workload) -> String {
     let Workload { model, layers, heads, kv_heads, head_dim, seq_len, prompt_len, .. } = workload;
@@ -66,20 +68,28 @@ fn workload_line(workload: &Workload) -> String {
         None => counted(*seq_len, "token", "tokens"),
     };
     let shape = format!("{}, {heads}, {tokens}", counted(*layers, "layer", "layers"));
+    let model = shortened(model, WIDTH - 1);
     let long = model.chars().count() + shape.chars().count() + 2 > WIDTH;
     format!("{model}:{}{shape}", if long { "\n" } else { " " })
 }
 
+/// What a table has columns for.
+fn columns(report: &Report) -> Vec<(&Policy, &PhaseReport)> {
+    let of = |policy| move |phase| (policy, phase);
+    report.policies.iter().flat_map(|policy| policy.phases.iter().map(of(policy))).collect()
+}
+
+/// The two lines above the columns.
+fn write_names(columns: &[(&Policy, &PhaseReport)], grid: &mut Grid) {
+    grid.row("", columns.iter().map(|(policy, _)| shortened(&policy.name, NAME)));
+    grid.row("", columns.iter().map(|(_, phase)| key(phase.phase)));
+}
+
 /// One column a policy and phase.
 fn write_costs(report: &Report, out: &mut dyn Write) -> io::Result<()> {
-    let columns: Vec<(&Policy, &PhaseReport)> = report
-        .policies
-        .iter()
-        .flat_map(|policy| policy.phases.iter().map(move |phase| (policy, phase)))
-        .collect();
+    let columns = columns(report);
     let mut grid = Grid::new(26);
-    grid.row("", columns.iter().map(|(policy, _)| policy.name.clone()));
-    grid.row("", columns.iter().map(|(_, phase)| key(phase.phase)));
+    write_names(&columns, &mut grid);
     for (title, text) in COSTS {
         let cells = columns.iter().map(|(_, phase)| text(phase));
         if title.is_empty() { grid.gap() } else { grid.row(title, cells) }
@@ -200,8 +210,8 @@ fn bound_by(phase: &PhaseReport) -> String {
         limits.map(|limit| limit.strip_prefix("block ").unwrap_or(limit)).collect();
     match blocks[..] {
         [] => UNDEFINED.to_owned(),
-        [only] => only.to_owned(),
-        [first, ..] => format!("{first}, …"),
+        [only] => shortened(only, NAME),
+        [first, ..] => format!("{}, …", shortened(first, NAME - 3)),
     }
 }
 
@@ -226,19 +236,20 @@ fn slowest_layer(phase: &PhaseReport) -> String {
     slowest.and_then(share).unwrap_or_else(|| UNDEFINED.to_owned())
 }
 
-/// Activity and energy of each block, for the policy that was asked for.
-fn write_activity(policy: &Policy, out: &mut dyn Write) -> io::Result<()> {
-    let mut grid = Grid::new(26);
-    grid.row("", policy.phases.iter().map(|phase| key(phase.phase)));
-    let blocks = policy.phases.iter().flat_map(|phase| phase.blocks.keys());
-    for &block in &blocks.collect::<std::collections::BTreeSet<_>>() {
-        let cells = policy.phases.iter().map(|phase| {
+/// Activity and energy of each block, one column a policy and phase.
+fn write_activity(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    let columns = columns(report);
+    let mut grid = Grid::new(0);
+    write_names(&columns, &mut grid);
+    let blocks = columns.iter().flat_map(|(_, phase)| phase.blocks.keys());
+    for &block in &blocks.collect::<BTreeSet<_>>() {
+        let cells = columns.iter().map(|(_, phase)| {
             let spent = phase.blocks.get(block).map_or_else(|| UNDEFINED.to_owned(), activity);
-            format!("{spent}  {:>8}", or_dash(energy_of(phase, *block), joules))
+            format!("{spent} {:>7}", or_dash(energy_of(phase, *block), joules))
         });
         grid.row(&format!("  {}", key(block)), cells);
     }
-    writeln!(out, "\n{}: busy / starved / blocked, % of cycles; dynamic energy", policy.name)?;
+    writeln!(out, "\nbusy / starved / blocked, % of cycles; dynamic energy")?;
     grid.write(out)
 }
 
@@ -256,56 +267,7 @@ fn activity(spent: &BlockActivity) -> String {
     let total = (busy_cycles + starved_cycles + blocked_cycles) as f64;
     let share =
         |cycles: u64| or_dash(super::ratio(100.0 * cycles as f64, total), |s| format!("{s:.0}"));
-    format!("{:>3} /{:>4} /{:>4}", share(busy_cycles), share(starved_cycles), share(blocked_cycles))
-}
-
-/// One line a device: how many times longer it takes, and how many times more energy.
-fn write_baselines(policy: &Policy, out: &mut dyn Write) -> io::Result<()> {
-    let (mut constructed, mut extrapolated) = (false, false);
-    for phase in &policy.phases {
-        let shown = phase.baselines.iter().filter(|(_, device)| device.shown);
-        let mut devices: Vec<(&String, &Baseline)> = shown.collect();
-        if devices.is_empty() {
-            continue;
-        }
-        let is_constructed = |device: &Baseline| device.latency_origin == Origin::ByConstruction;
-        constructed |= devices.iter().any(|(_, device)| is_constructed(device));
-        extrapolated |= devices.iter().any(|(_, device)| device.extrapolated);
-        devices.sort_by_key(|(name, device)| (device.latency_origin, *name));
-        let mut grid = Grid::new(0);
-        let title = format!("{}, {}, against", policy.name, key(phase.phase));
-        let heads = ["speed-up", "energy above idle"];
-        grid.row(&title, heads.map(str::to_owned).into_iter());
-        for (name, device) in devices {
-            let beyond = if device.extrapolated { "*" } else { "" };
-            let speedup = times_by(device.speedup, device.latency_origin) + beyond;
-            let energy = |compared: Option<Compared>| {
-                compared.map_or_else(
-                    || UNDEFINED.to_owned(),
-                    |compared| times_by(compared.ratio, compared.origin),
-                )
-            };
-            let cells = [speedup, energy(device.dynamic_energy)];
-            grid.row(&format!("  {name}"), cells.into_iter());
-        }
-        writeln!(out)?;
-        grid.write(out)?;
-    }
-    let notes = [(extrapolated, EXTRAPOLATED), (constructed, BY_CONSTRUCTION)];
-    let notes: Vec<&str> = notes.iter().filter(|(told, _)| *told).map(|(_, note)| *note).collect();
-    if !notes.is_empty() {
-        writeln!(out, "\n{}", notes.join("\n"))?;
-    }
-    Ok(())
-}
-
-/// These stand below the comparison where it has such rows.
-const EXTRAPOLATED: &str = "* beyond the shapes that the model was fitted to";
-const BY_CONSTRUCTION: &str = "by construction: fitted to the paper's averages over its tasks, \
-                               for a mean over tasks, not one run";
-
-fn times_by(ratio: Option<f64>, origin: Origin) -> String {
-    format!("{} {}", or_dash(ratio, times), origin.words())
+    format!("{:>3}/{:>3}/{:>3}", share(busy_cycles), share(starved_cycles), share(blocked_cycles))
 }
 
 #[cfg(test)]
@@ -345,9 +307,53 @@ mod tests {
     }
 
     #[test]
-    fn no_line_is_wider_than_a_terminal() {
-        for line in printed(&sample::report()).lines() {
-            assert!(line.chars().count() <= 100, "{line}");
+    fn no_line_is_wider_than_a_page_whatever_things_are_called() {
+        let mut report = sample::report();
+        let long = "a-name-that-goes-on/and-on".repeat(8);
+        report.machine.name.clone_from(&long);
+        report.workload.model.clone_from(&long);
+        report.workload.widths = Some(long.clone());
+        report.policies[0].name.clone_from(&long);
+        for phase in &mut report.policies[0].phases {
+            phase.bound.as_mut().expect("it has one").limited_by = vec![long.clone(), long.clone()];
         }
+        for report in [sample::report(), report] {
+            for line in printed(&report).lines() {
+                assert!(line.chars().count() <= 100, "{line}");
+            }
+        }
+    }
+
+    #[test]
+    fn columns_stay_below_their_names_whatever_they_are_called() {
+        let mut report = sample::report();
+        report.policies[0].name = "p".repeat(100);
+        let table = printed(&report);
+        let ends = |start: &str| -> Vec<usize> {
+            let line = table.lines().find(|line| line.trim_start().starts_with(start));
+            let line = line.unwrap_or_else(|| panic!("no line starts with `{start}`"));
+            let cells: Vec<char> = line.chars().chain([' ']).collect();
+            let ends =
+                cells.windows(2).enumerate().filter(|(_, pair)| pair[0] != ' ' && pair[1] == ' ');
+            ends.map(|(end, _)| end).collect()
+        };
+        assert_eq!(ends("ppp"), ends("prefill"));
+        assert_eq!(ends("ppp"), ends("cycles")[1..]);
+    }
+
+    #[test]
+    fn one_of_a_thing_is_no_plural() {
+        let workload = Workload {
+            layers: 1,
+            heads: 1,
+            kv_heads: 1,
+            seq_len: 2,
+            prompt_len: Some(1),
+            ..sample::report().workload
+        };
+        let line = workload_line(&workload);
+        assert_eq!(line, "sample: 1 layer, 1 head of 16, 1 prompt + 1 decoded token");
+        let line = workload_line(&Workload { seq_len: 1, prompt_len: None, ..workload });
+        assert_eq!(line, "sample: 1 layer, 1 head of 16, 1 token");
     }
 }
