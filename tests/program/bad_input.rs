@@ -160,7 +160,10 @@ fn a_schedule_that_keeps_no_tokens_or_more_than_there_are() {
     policy_refused("tokens_keep = 0.0", &["policy.toml:2:15", "`tokens_keep`"]);
     policy_refused("tokens_keep = [1.0, 0.01]", &["policy.toml:2", "`tokens_keep`", "token"]);
     policy_refused("tokens_keep = [1.0, 1.5]", &["policy.toml:2", "`tokens_keep`"]);
-    policy_refused("tokens_keep = [1.0, 0.5, 0.5]", &["policy.toml:2", "`tokens_keep`", "layers"]);
+    policy_refused(
+        "tokens_keep = [1.0, 0.5, 0.5]",
+        &["policy.toml:2", "`tokens_keep`", "each layer of the trace"],
+    );
 }
 
 #[test]
