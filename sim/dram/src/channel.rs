@@ -6,14 +6,18 @@ mod scheduler;
 mod slots;
 mod state;
 
-use tamis_arch::dram::{Buses, Command, Dram, PagePolicy, Scheduler};
+use tamis_arch::{
+    dram::{Buses, Command, Dram, PagePolicy, Scheduler},
+    units::Bytes,
+};
 
 use self::{pages::RowsUsed, refresh::Refresher, slots::Bus, state::Banks};
 use crate::{
     Completion, Full, Kind, Location, Request, Stats, Tick, Ticks,
+    age::Age,
     inflight::Inflight,
     lost::Lost,
-    queue::{Age, Entry, Queues},
+    queue::{Entry, Queues},
     timing::Timing,
 };
 
@@ -88,7 +92,8 @@ impl Channel {
         let refresher = Refresher::new(dram);
         let timing = Timing::new(dram);
         let buses = usize::try_from(organisation.pseudo_channels).expect("64 fits");
-        let lost = Lost::new(timing.causes().len(), buses, banks / buses, u64::from(spans.burst));
+        let lost =
+            Lost::new(timing.causes.names.len(), buses, banks / buses, u64::from(spans.burst));
         Self {
             timing,
             lost,
@@ -97,7 +102,7 @@ impl Channel {
             banks: Banks::new(dram),
             buses: Bus::of(dram),
             refresher,
-            inflight: Inflight::default(),
+            inflight: Inflight::new(),
             fixed: Fixed {
                 groups: organisation.bank_groups,
                 banks: organisation.banks,
@@ -142,30 +147,44 @@ impl Channel {
     pub fn push(&mut self, now: Tick, request: Request) -> Result<(), Full> {
         assert!(now.0 >= self.now, "a request cannot arrive in the past");
         self.decide(now.0);
+        let full = self.queues.of(request.kind).is_full();
+        if full && self.no_write_waits() {
+            return Err(Full);
+        }
         let bank = self.bank_of(&request.location);
         let Location { row, column, .. } = request.location;
         if self.write_waits(bank, row, column) {
-            match request.kind {
-                Kind::Read => {
-                    self.stats.forwarded += 1;
-                    self.stats.read_latency.add(Ticks(1));
-                }
-                Kind::Write => self.stats.coalesced += 1,
-            }
-            self.inflight.early(Completion { at: Tick(now.0 + 1), id: request.id });
+            self.answer_early(now, request);
             return Ok(());
         }
-        if self.queues.of(request.kind).is_full() {
+        if full {
             return Err(Full);
         }
         let (last, count) = self.arrivals;
         self.arrivals = (now.0, if last == now.0 { count + 1 } else { 0 });
-        let entry = Entry::new(request.id, Age::new(now.0, self.arrivals.1), row, column);
-        self.queues.of_mut(request.kind).push(bank, entry, self.banks.row(bank));
+        let entry = Entry::new(request.id, Age::new(now.0, self.arrivals.1), column);
+        let open = self.banks.row(bank);
+        self.queues.of_mut(request.kind).push(bank, row, entry, open);
         self.lost.arrive(bank, now.0);
-        self.expect(request.kind, bank, row, now.0 + 1);
-        self.next = self.next_decision();
+        let command = match open {
+            Some(open) if open == row => column_command(request.kind),
+            Some(_) => Command::Precharge,
+            None => Command::Activate,
+        };
+        self.expect(request.kind, command, bank, now.0 + 1);
         Ok(())
+    }
+
+    /// Without the DRAM: from, or together with, a write that waits.
+    fn answer_early(&mut self, now: Tick, request: Request) {
+        match request.kind {
+            Kind::Read => {
+                self.stats.forwarded += 1;
+                self.stats.read_latency.add(Ticks(1));
+            }
+            Kind::Write => self.stats.coalesced += 1,
+        }
+        self.inflight.early(Completion { at: Tick(now.0 + 1), id: request.id });
     }
 
     /// When to look again: nothing completes, and no full queue gets an entry free, before this tick. `None`
@@ -182,7 +201,7 @@ impl Channel {
             let full = !self.can_push(Kind::Read) || !self.can_push(Kind::Write);
             if full { next } else { next + self.fixed.read_ticks.min(self.fixed.write_ticks) }
         };
-        let next = self.inflight.next().map_or(decision, |at| at.0.min(decision));
+        let next = self.inflight.due().0.min(decision);
         (next < NEVER).then_some(Tick(next))
     }
 
@@ -196,17 +215,22 @@ impl Channel {
     #[must_use]
     pub fn stats(&self) -> Stats {
         let mut stats = self.stats.clone();
+        let [reads, writes] = [Command::Read, Command::Write]
+            .map(|command| stats.count(command) + stats.count(with_precharge(command)));
+        stats.read_bytes = Bytes(reads * self.fixed.transaction);
+        stats.written_bytes = Bytes(writes * self.fixed.transaction);
+        stats.data_ticks = Ticks((reads + writes) * self.fixed.burst);
         stats.channel_ticks = Ticks(self.now);
         stats.pseudo_ticks = self.banks.residency(self.now);
-        stats.lost = self.lost.up_to(self.now, &self.timing);
+        stats.lost = self.lost.up_to(self.now, &self.timing.causes);
         stats
     }
 
     /// Takes all decisions up to and including `to`.
+    #[inline]
     fn decide(&mut self, to: u64) {
         while self.next <= to {
             self.step(self.next);
-            self.next = self.next_decision();
         }
         self.now = self.now.max(to);
     }
@@ -226,13 +250,15 @@ impl Channel {
         }
         for bus in 0..self.buses.len() {
             self.set_mode(bus, now, now);
-            self.column_slot(bus, now);
-            self.set_mode(bus, now, now + 1);
+            if self.column_slot(bus, now) {
+                self.set_mode(bus, now, now + 1);
+            }
             self.row_slot(bus, now);
         }
         if self.mode() != self.writing {
             self.turn = now + 1;
         }
+        self.next = self.next_decision();
     }
 
     /// Turns to writes when many wait or no read does, and back when few wait and a read does. While a
@@ -267,34 +293,40 @@ impl Channel {
         if self.writing { Kind::Write } else { Kind::Read }
     }
 
-    /// A request for `row` of `bank` has come: when could a command issue for it?
-    fn expect(&mut self, kind: Kind, bank: usize, row: u32, from: u64) {
+    /// A request has come whose bank needs a command: when could that issue?
+    #[inline]
+    fn expect(&mut self, kind: Kind, command: Command, bank: usize, from: u64) {
         if self.writing != self.mode() {
             self.turn = from.min(self.turn);
+            self.next = from.min(self.next);
         }
         if kind == self.served() {
-            let command = match self.banks.row(bank) {
-                Some(open) if open == row => column_command(kind),
-                Some(_) => Command::Precharge,
-                None => Command::Activate,
-            };
             let bus = &mut self.buses[self.banks.bus(bank)];
-            bus.look(command, from.max(self.timing.ready(command, bank)));
+            let due = bus.look(command, from.max(self.timing.ready(command, bank)));
+            self.next = due.min(self.next);
         }
     }
 
+    fn no_write_waits(&self) -> bool {
+        self.queues.of(Kind::Write).len() == 0 && self.banks.active_of(Kind::Write) == 0
+    }
+
+    #[inline]
     fn write_waits(&self, bank: usize, row: u32, column: u32) -> bool {
-        self.queues.of(Kind::Write).holds(bank, row, column)
-            || self
-                .banks
-                .active_write(bank)
-                .is_some_and(|write| (write.row, write.column) == (row, column))
+        !self.no_write_waits()
+            && (self.queues.of(Kind::Write).holds(bank, row, column)
+                || self.banks.holds_write(bank, row, column))
     }
 
     fn bank_of(&self, location: &Location) -> usize {
         let group = location.pseudo * self.fixed.groups + location.group;
         usize::try_from(group * self.fixed.banks + location.bank).expect("64 fits")
     }
+}
+
+/// The column command that also closes the row.
+fn with_precharge(column: Command) -> Command {
+    if column == Command::Read { Command::ReadAuto } else { Command::WriteAuto }
 }
 
 fn column_command(kind: Kind) -> Command {

@@ -55,6 +55,7 @@
 //! Data: reads and writes of one address may pass each other, but for reads that a waiting write answers. Power-down,
 //! self-refresh, error correction, temperature.
 
+mod age;
 mod channel;
 mod energy;
 mod inflight;

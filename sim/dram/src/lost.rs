@@ -13,7 +13,7 @@ use tamis_arch::dram::Command;
 
 use crate::{
     Ticks,
-    timing::{Held, MOST_BANKS, Timing},
+    timing::{Causes, Held, MOST_BANKS},
 };
 
 /// Nothing waited for this pseudo-channel.
@@ -54,7 +54,8 @@ pub(crate) struct Lost {
     opened: [Step; MOST_BANKS],
     closed: [Step; MOST_BANKS],
     burst: u64,
-    banks_per_bus: usize,
+    /// Banks of a bus, as a power of two.
+    log2_banks: u32,
 }
 
 #[derive(Clone, Copy)]
@@ -77,14 +78,14 @@ impl Lost {
             opened: [Step::default(); MOST_BANKS],
             closed: [Step::default(); MOST_BANKS],
             burst,
-            banks_per_bus,
+            log2_banks: banks_per_bus.ilog2(),
         }
     }
 
     /// A request for a bank waits from the tick after `now` on.
     #[inline]
     pub(crate) fn arrive(&mut self, bank: usize, now: u64) {
-        let bus = &mut self.buses[bank / self.banks_per_bus];
+        let bus = &mut self.buses[bank >> self.log2_banks];
         if bus.waiting == 0 {
             bus.since = now + 1;
         }
@@ -101,22 +102,23 @@ impl Lost {
         steps[bank % MOST_BANKS] = Step { at: now, held };
     }
 
-    /// A column command is about to issue for a request that came at `arrived`.
+    /// A column command is about to issue for a request of a bank: the gap before it that is to be explained.
     #[inline]
-    pub(crate) fn column(&mut self, call: &Call, timing: &Timing) {
-        let bus = &mut self.buses[call.bank / self.banks_per_bus];
+    pub(crate) fn column(&mut self, bank: usize, now: u64) -> Option<u64> {
+        let bus = &mut self.buses[bank >> self.log2_banks];
         bus.waiting -= 1;
         let free = bus.free;
-        bus.free = call.now + self.burst;
-        if call.now > free {
-            let start = free.max(bus.since);
-            self.others[Other::NoRequest as usize] += start - free;
-            self.explain(call.now - start, call, timing);
+        bus.free = now + self.burst;
+        if now <= free {
+            return None;
         }
+        let start = free.max(bus.since);
+        self.others[Other::NoRequest as usize] += start - free;
+        Some(now - start)
     }
 
     /// Charges a gap before a column command.
-    fn explain(&mut self, gap: u64, call: &Call, timing: &Timing) {
+    pub(crate) fn explain(&mut self, gap: u64, call: &Call, causes: &Causes) {
         let mut gap = Gap(gap);
         let came = call.arrived + 1;
         let Call { held, .. } = *call;
@@ -127,24 +129,24 @@ impl Lost {
         let closes = opens && closed.at >= came;
 
         self.other(Other::ColumnBus, gap.take(call.now, held.until.max(came)));
-        let alone = if opens { opened.at + timing.opening(call.command) } else { came };
-        self.charge(held, gap.take(held.until, alone), timing);
+        let alone = if opens { opened.at + causes.opening[call.command.index()] } else { came };
+        self.charge(held, gap.take(held.until, alone), causes);
         if opens {
             self.other(Other::RowBus, gap.take(opened.at, opened.held.until.max(came)));
-            let alone = if closes { closed.at + timing.closing() } else { came };
-            self.charge(opened.held, gap.take(opened.held.until, alone), timing);
+            let alone = if closes { closed.at + causes.closing } else { came };
+            self.charge(opened.held, gap.take(opened.held.until, alone), causes);
         }
         if closes {
             self.other(Other::RowBus, gap.take(closed.at, closed.held.until.max(came)));
-            self.charge(closed.held, gap.take(closed.held.until, came), timing);
+            self.charge(closed.held, gap.take(closed.held.until, came), causes);
         }
         if opens {
-            let latency = gap.take(timing.opening(call.command), 0);
-            self.ticks[usize::from(timing.opening_cause())] += latency;
+            let latency = gap.take(causes.opening[call.command.index()], 0);
+            self.ticks[usize::from(causes.opening_cause)] += latency;
         }
         if closes {
-            let latency = gap.take(timing.closing(), 0);
-            self.ticks[usize::from(timing.closing_cause())] += latency;
+            let latency = gap.take(causes.closing, 0);
+            self.ticks[usize::from(causes.closing_cause)] += latency;
         }
         self.other(Other::NoRequest, gap.0);
     }
@@ -153,11 +155,11 @@ impl Lost {
         self.others[cause as usize] += ticks;
     }
 
-    fn charge(&mut self, held: Held, ticks: u64, timing: &Timing) {
+    fn charge(&mut self, held: Held, ticks: u64, causes: &Causes) {
         if ticks == 0 {
             return;
         }
-        if timing.comes_from_refresh(held) {
+        if causes.is_refresh(held) {
             self.other(Other::Refresh, ticks);
         } else {
             self.ticks[usize::from(held.cause)] += ticks;
@@ -165,7 +167,7 @@ impl Lost {
     }
 
     /// The ticks lost up to `now`, by cause; none that is 0.
-    pub(crate) fn up_to(&self, now: u64, timing: &Timing) -> BTreeMap<String, Ticks> {
+    pub(crate) fn up_to(&self, now: u64, causes: &Causes) -> BTreeMap<String, Ticks> {
         let mut others = self.others;
         for bus in &self.buses {
             let waits =
@@ -174,7 +176,7 @@ impl Lost {
             others[Other::NoRequest as usize] += now.saturating_sub(bus.free) - waits;
         }
         let mut lost = BTreeMap::new();
-        let table = timing.causes().iter().map(String::as_str).zip(&self.ticks);
+        let table = causes.names.iter().map(String::as_str).zip(&self.ticks);
         for (name, &ticks) in table.chain(OTHERS.into_iter().zip(&others)) {
             if ticks > 0 {
                 *lost.entry(name.to_owned()).or_default() += Ticks(ticks);

@@ -16,7 +16,7 @@ pub struct Mapping {
     tables: Vec<[u64; 256]>,
     /// Lowest bit of each field in the word.
     lows: [u32; Field::COUNT],
-    masks: [u64; Field::COUNT],
+    masks: [u32; Field::COUNT],
 }
 
 impl Mapping {
@@ -28,7 +28,7 @@ impl Mapping {
         for field in 1..Field::COUNT {
             lows[field] = lows[field - 1] + widths[field - 1];
         }
-        let masks = widths.map(|width| (1 << width) - 1);
+        let masks = widths.map(|width| u32::MAX.checked_shr(32 - width).unwrap_or(0));
         let segments = &dram.mapping.segments;
         let shift = segments.first().map_or(0, |segment| segment.shift);
         let bits: u32 = widths.iter().sum();
@@ -55,8 +55,8 @@ impl Mapping {
             left >>= 8;
         }
         let field = |field: Field| {
-            let bits = place >> self.lows[field.index()] & self.masks[field.index()];
-            u32::try_from(bits).expect("a field has at most 32 bits")
+            let [a, b, c, d, ..] = (place >> self.lows[field.index()]).to_le_bytes();
+            u32::from_le_bytes([a, b, c, d]) & self.masks[field.index()]
         };
         Location {
             channel: field(Field::Channel),

@@ -4,55 +4,35 @@
 //! others wait in the order of their oldest requests. So the scheduler finds what it needs of a bank (the
 //! oldest hit, the oldest request for another row) at once, however deep the queues are.
 
-use crate::{request::Kind, timing::MOST_BANKS};
+use crate::{
+    age::{Age, Ages},
+    request::Kind,
+    timing::MOST_BANKS,
+};
 
 /// No entry, no run.
 const NONE: u16 = u16::MAX;
-
-/// Who goes first: the tick of arrival, then the order within it. Lower is older.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Age(u64);
-
-const ORDER_BITS: u32 = 24;
-
-impl Age {
-    /// Younger than every request.
-    pub(crate) const NONE: Self = Self(u64::MAX);
-
-    /// Of the `order`-th request of a tick.
-    pub(crate) fn new(arrived: u64, order: u64) -> Self {
-        assert!(arrived < 1 << (64 - ORDER_BITS), "a run has fewer than 2^40 ticks");
-        Self(arrived << ORDER_BITS | order.min((1 << ORDER_BITS) - 1))
-    }
-
-    pub(crate) fn arrived(self) -> u64 {
-        self.0 >> ORDER_BITS
-    }
-
-    /// Of a request whose row opens at `now`: those of one tick go in the order in which their rows opened.
-    pub(crate) fn opened(self, now: u64) -> Self {
-        Self::new(self.arrived(), now - self.arrived())
-    }
-}
-
-/// The oldest request of each bank.
-pub(crate) type Ages = [Age; MOST_BANKS];
 
 /// A request that waits.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Entry {
     pub(crate) id: u64,
     pub(crate) age: Age,
-    pub(crate) row: u32,
-    pub(crate) column: u32,
+    pub(crate) column: u8,
     /// A command was issued on its behalf, so it is counted as hit, miss or conflict.
     pub(crate) touched: bool,
     next: u16,
 }
 
 impl Entry {
-    pub(crate) fn new(id: u64, age: Age, row: u32, column: u32) -> Self {
-        Self { id, age, row, column, touched: false, next: NONE }
+    pub(crate) const NONE: Self =
+        Self { id: 0, age: Age::NONE, column: 0, touched: false, next: NONE };
+
+    /// # Panics
+    /// When the description was not checked: more than 128 columns.
+    pub(crate) fn new(id: u64, age: Age, column: u32) -> Self {
+        let column = u8::try_from(column).expect("a checked description has at most 128 columns");
+        Self { id, age, column, touched: false, next: NONE }
     }
 }
 
@@ -68,11 +48,9 @@ struct Run {
     next: u16,
     /// Next run of the same bucket.
     chained: u16,
-    /// Columns that have a request. A standard has at most 128.
-    columns: u128,
 }
 
-/// The runs of one bank.
+/// The runs of one bank: that of the open row, and the ends of the list of those that wait.
 #[derive(Clone, Copy, Debug)]
 struct BankRuns {
     open: u16,
@@ -89,6 +67,8 @@ pub(crate) struct Queue {
     free_entry: u16,
     runs: Vec<Run>,
     free_run: u16,
+    /// Columns that each run has a request for, where [`Queue::holds`] is asked. A standard has at most 128.
+    columns: Option<Vec<u128>>,
     buckets: Vec<u16>,
     banks: Vec<BankRuns>,
     /// Banks that have requests for their open row.
@@ -102,10 +82,10 @@ pub(crate) struct Queue {
 }
 
 impl Queue {
-    pub(crate) fn new(depth: u32, banks: usize) -> Self {
+    /// Of so many entries; `holds` may be asked of one that keeps columns.
+    pub(crate) fn new(depth: u32, banks: usize, keeps_columns: bool) -> Self {
         let depth = usize::try_from(depth).expect("a queue fits memory");
         assert!(depth < usize::from(NONE), "a queue has fewer than 65535 entries");
-        let entry = Entry::new(0, Age::NONE, 0, 0);
         let run = Run {
             row: 0,
             bank: 0,
@@ -114,17 +94,17 @@ impl Queue {
             previous: NONE,
             next: NONE,
             chained: NONE,
-            columns: 0,
         };
         let link = |index: usize| u16::try_from(index + 1).expect("checked above");
         let next_or_none = |index: usize| if index + 1 < depth { link(index) } else { NONE };
         Self {
             depth,
             len: 0,
-            entries: (0..depth).map(|i| Entry { next: next_or_none(i), ..entry }).collect(),
+            entries: (0..depth).map(|i| Entry { next: next_or_none(i), ..Entry::NONE }).collect(),
             free_entry: 0,
             runs: (0..depth).map(|i| Run { next: next_or_none(i), ..run }).collect(),
             free_run: 0,
+            columns: keeps_columns.then(|| vec![0; depth]),
             buckets: vec![NONE; (2 * depth).next_power_of_two()],
             banks: vec![BankRuns { open: NONE, first: NONE, last: NONE }; banks],
             hits: 0,
@@ -144,58 +124,73 @@ impl Queue {
 
     /// Whether a request for this transaction waits here.
     pub(crate) fn holds(&self, bank: usize, row: u32, column: u32) -> bool {
-        self.len > 0
-            && self.find(bank, row).is_some_and(|run| self.run(run).columns & (1 << column) != 0)
+        let columns = self.columns.as_ref().expect("the queue keeps columns");
+        let run = self.find(bank, row);
+        run.is_some_and(|run| columns[usize::from(run)] & (1 << column) != 0)
     }
 
-    /// A request arrives; `open` is the row its bank has open.
-    pub(crate) fn push(&mut self, bank: usize, entry: Entry, open: Option<u32>) {
+    /// A request for a row arrives; `open` is the row its bank has open.
+    #[inline]
+    pub(crate) fn push(&mut self, bank: usize, row: u32, entry: Entry, open: Option<u32>) {
         let slot = self.free_entry;
         assert_ne!(slot, NONE, "push into a full queue");
         self.free_entry = self.entries[usize::from(slot)].next;
-        self.entries[usize::from(slot)] = Entry { next: NONE, ..entry };
+        self.entries[usize::from(slot)] = entry;
         self.len += 1;
-        match self.find(bank, entry.row) {
+        let run = match self.find(bank, row) {
             Some(run) => {
-                let tail = self.run(run).tail;
+                let tail = std::mem::replace(&mut self.run_mut(run).tail, slot);
                 self.entries[usize::from(tail)].next = slot;
-                let run = self.run_mut(run);
-                run.tail = slot;
-                run.columns |= 1 << entry.column;
+                run
             }
-            None => self.start_run(bank, slot, open),
+            None => self.start_run(bank, row, slot, open),
+        };
+        if let Some(columns) = &mut self.columns {
+            columns[usize::from(run)] |= 1 << entry.column;
         }
     }
 
-    fn start_run(&mut self, bank: usize, slot: u16, open: Option<u32>) {
-        let entry = self.entries[usize::from(slot)];
+    fn start_run(&mut self, bank: usize, row: u32, slot: u16, open: Option<u32>) -> u16 {
         let index = self.free_run;
-        let bucket = self.bucket(bank, entry.row);
+        let bucket = self.bucket(bank, row);
         self.free_run = self.run(index).next;
         *self.run_mut(index) = Run {
-            row: entry.row,
+            row,
             bank: u16::try_from(bank).expect("a channel has at most 64 banks"),
             head: slot,
             tail: slot,
             previous: NONE,
             next: NONE,
             chained: self.buckets[bucket],
-            columns: 1 << entry.column,
         };
         self.buckets[bucket] = index;
-        if open == Some(entry.row) {
+        if open == Some(row) {
             self.banks[bank].open = index;
-            self.hits |= 1 << bank;
-            self.hit_age[bank] = entry.age;
+            self.show_open(bank);
         } else {
             self.link(bank, self.banks[bank].last, index);
         }
+        index
     }
 
-    /// Takes the oldest request for the open row.
+    /// Takes the oldest request for the open row, and the run away with its last.
+    #[inline]
     pub(crate) fn pop_hit(&mut self, bank: usize) -> Entry {
-        let run = self.banks[bank].open;
-        let entry = self.pop(run);
+        let index = self.banks[bank].open;
+        let run = &mut self.runs[usize::from(index)];
+        let slot = run.head;
+        let freed = &mut self.entries[usize::from(slot)];
+        let entry = *freed;
+        run.head = entry.next;
+        freed.next = self.free_entry;
+        self.free_entry = slot;
+        self.len -= 1;
+        if let Some(columns) = &mut self.columns {
+            columns[usize::from(index)] &= !(1 << entry.column);
+        }
+        if entry.next == NONE {
+            self.drop_open(bank);
+        }
         self.show_open(bank);
         entry
     }
@@ -207,11 +202,11 @@ impl Queue {
     }
 
     /// The row of the oldest waiting request opens for it: takes it, and its run no longer waits.
-    pub(crate) fn activate(&mut self, bank: usize) -> Entry {
+    pub(crate) fn activate(&mut self, bank: usize) -> (u32, Entry) {
         let run = self.banks[bank].first;
         self.unlink(bank, run);
         self.banks[bank].open = run;
-        self.pop_hit(bank)
+        (self.run(run).row, self.pop_hit(bank))
     }
 
     /// The row of a bank opens: its run, if there is one, no longer waits.
@@ -236,29 +231,10 @@ impl Queue {
         }
     }
 
-    /// Takes the oldest request of a run, and the run away with its last.
-    fn pop(&mut self, index: u16) -> Entry {
+    /// The run of the open row has no request left.
+    fn drop_open(&mut self, bank: usize) {
+        let index = std::mem::replace(&mut self.banks[bank].open, NONE);
         let run = *self.run(index);
-        let slot = usize::from(run.head);
-        let entry = self.entries[slot];
-        self.entries[slot].next = self.free_entry;
-        self.free_entry = run.head;
-        self.len -= 1;
-        let left = self.run_mut(index);
-        left.head = entry.next;
-        left.columns &= !(1 << entry.column);
-        if entry.next == NONE {
-            self.drop_run(index);
-        }
-        entry
-    }
-
-    fn drop_run(&mut self, index: u16) {
-        let run = *self.run(index);
-        let bank = usize::from(run.bank);
-        if self.banks[bank].open == index {
-            self.banks[bank].open = NONE;
-        }
         let bucket = self.bucket(bank, run.row);
         if self.buckets[bucket] == index {
             self.buckets[bucket] = run.chained;
@@ -340,11 +316,20 @@ impl Queue {
         self.entries[usize::from(self.run(index).head)].age
     }
 
+    /// The run of a row: most often that of the open row, or the last that came.
+    #[inline]
     fn find(&self, bank: usize, row: u32) -> Option<u16> {
-        let open = self.banks[bank].open;
+        let BankRuns { open, first, last } = self.banks[bank];
         if open != NONE && self.run(open).row == row {
             return Some(open);
         }
+        if last != NONE && self.run(last).row == row {
+            return Some(last);
+        }
+        if first == last { None } else { self.look_up(bank, row) }
+    }
+
+    fn look_up(&self, bank: usize, row: u32) -> Option<u16> {
         let mut at = self.buckets[self.bucket(bank, row)];
         while at != NONE {
             let run = self.run(at);
@@ -378,7 +363,7 @@ pub(crate) struct Queues([Queue; 2]);
 
 impl Queues {
     pub(crate) fn new(reads: u32, writes: u32, banks: usize) -> Self {
-        Self([Queue::new(reads, banks), Queue::new(writes, banks)])
+        Self([Queue::new(reads, banks, false), Queue::new(writes, banks, true)])
     }
 
     pub(crate) fn of(&self, kind: Kind) -> &Queue {

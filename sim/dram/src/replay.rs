@@ -1,7 +1,5 @@
 //! Replays a list of requests into a memory, open loop: as fast as the queues take them.
 
-use std::collections::VecDeque;
-
 use tamis_arch::dram::Dram;
 
 use crate::{Channel, Completion, Kind, Mapping, Request, Stats, Tick};
@@ -49,30 +47,46 @@ pub fn replay(
 ) -> Replay {
     assert!(request_bytes > 0, "a request moves at least a byte");
     let mut player = Player::new(dram);
-    let requests = transactions(dram, accesses, request_bytes);
     match injection {
-        Injection::InOrder => player.in_order(requests),
-        Injection::PerChannel => player.per_channel(requests),
+        Injection::InOrder => {
+            let mut now = Tick::ZERO;
+            split(dram, accesses, request_bytes, |request| now = player.offer(now, request));
+        }
+        Injection::PerChannel => {
+            let mut lists = vec![Vec::new(); player.channels.len()];
+            split(dram, accesses, request_bytes, |request| {
+                lists[channel_of(&request)].push(request)
+            });
+            for list in lists {
+                let mut now = Tick::ZERO;
+                list.into_iter().for_each(|request| now = player.offer(now, request));
+            }
+        }
     }
     player.finish()
 }
 
-fn transactions(
+/// Hands the transactions that hold the bytes of each request to `take`, in order.
+fn split(
     dram: &Dram,
     accesses: impl IntoIterator<Item = Access>,
     request_bytes: u64,
-) -> impl Iterator<Item = Request> {
+    mut take: impl FnMut(Request),
+) {
     let mapping = Mapping::new(dram);
     let step = dram.transaction.0;
-    let pieces = accesses.into_iter().flat_map(move |access| {
-        let first = access.address / step;
-        let last = access.address.saturating_add(request_bytes - 1) / step;
-        (first..=last).map(move |transaction| (transaction * step, access.kind))
+    let mut id = 0;
+    accesses.into_iter().for_each(|Access { address, kind }| {
+        let last = address.saturating_add(request_bytes - 1) / step;
+        for transaction in address / step..=last {
+            take(Request { id, location: mapping.decode(transaction * step), kind });
+            id += 1;
+        }
     });
-    (0..).zip(pieces).map(move |(id, (address, kind))| {
-        let location = mapping.decode(address);
-        Request { id, location, kind }
-    })
+}
+
+fn channel_of(request: &Request) -> usize {
+    usize::try_from(request.location.channel).expect("a channel number fits memory")
 }
 
 struct Player {
@@ -89,7 +103,7 @@ impl Player {
 
     /// Offers one request to its channel at `now`, or as soon after as it is taken; says when that was.
     fn offer(&mut self, mut now: Tick, request: Request) -> Tick {
-        let channel = usize::try_from(request.location.channel).expect("a channel fits memory");
+        let channel = channel_of(&request);
         loop {
             self.advance(channel, now);
             match self.channels[channel].push(now, request) {
@@ -99,24 +113,6 @@ impl Player {
                     now = next.expect("a full queue has something to do");
                 }
             }
-        }
-    }
-
-    fn in_order(&mut self, requests: impl Iterator<Item = Request>) {
-        let mut now = Tick::ZERO;
-        for request in requests {
-            now = self.offer(now, request);
-        }
-    }
-
-    fn per_channel(&mut self, requests: impl Iterator<Item = Request>) {
-        let mut lists = vec![VecDeque::new(); self.channels.len()];
-        for request in requests {
-            let channel = usize::try_from(request.location.channel).expect("it fits memory");
-            lists[channel].push_back(request);
-        }
-        for list in lists {
-            self.in_order(list.into_iter());
         }
     }
 

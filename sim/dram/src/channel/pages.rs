@@ -55,20 +55,18 @@ impl Channel {
 
     /// A column command has issued.
     #[inline]
-    pub(super) fn used(&mut self, command: Command, bank: usize, now: u64) {
+    pub(super) fn used(&mut self, command: Command, bus: usize, bank: usize, now: u64) {
         self.rows_used.count[bank] += 1;
         self.rows_used.last[bank] = now;
         match self.fixed.page {
             PagePolicy::Open => {}
             PagePolicy::Timeout => {
-                let bus = self.banks.bus(bank);
                 self.buses[bus].look_at_rows(now + self.fixed.page_timeout);
             }
             PagePolicy::Closed => {
                 if matches!(command, Command::ReadAuto | Command::WriteAuto) {
                     self.queues.close(bank);
                     self.banks.close(bank, now);
-                    let bus = self.banks.bus(bank);
                     self.buses[bus].look_at_rows(now + 1);
                 }
             }
@@ -96,7 +94,7 @@ impl Channel {
             }
         }
         if let Some((_, bank)) = longest {
-            self.precharge(bank, now);
+            self.precharge(bus, bank, now);
             return now + 1;
         }
         next

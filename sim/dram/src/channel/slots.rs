@@ -12,8 +12,9 @@ use tamis_arch::dram::{Command, Dram, Scheduler, Sharing};
 use super::{Channel, NEVER, column_command};
 use crate::{
     Completion, Kind, Tick, Ticks,
+    age::{Age, Ages},
     lost::Call,
-    queue::{Age, Ages, Entry},
+    queue::Entry,
     timing::{MOST_BANKS, bank_number},
 };
 
@@ -50,10 +51,11 @@ impl Bus {
         self.column.due().min(self.row.due())
     }
 
-    /// This command may issue from `tick` on.
-    pub(super) fn look(&mut self, command: Command, tick: u64) {
+    /// This command may issue from `tick` on; says from when on the bus may carry one.
+    pub(super) fn look(&mut self, command: Command, tick: u64) -> u64 {
         let slot = if command.is_column() { &mut self.column } else { &mut self.row };
         slot.next = tick.min(slot.next);
+        slot.due()
     }
 
     pub(super) fn look_at_rows(&mut self, tick: u64) {
@@ -101,71 +103,81 @@ pub(super) fn oldest(mut banks: u64, ages: &Ages) -> usize {
 }
 
 impl Channel {
-    /// Issues at most one column command.
-    pub(super) fn column_slot(&mut self, bus: usize, now: u64) {
+    /// Issues at most one column command; says whether it did.
+    #[inline]
+    pub(super) fn column_slot(&mut self, bus: usize, now: u64) -> bool {
         if now < self.buses[bus].column.due() {
-            return;
+            return false;
         }
-        let reach = self.buses[bus].banks;
-        let active = [Kind::Read, Kind::Write].map(|kind| self.banks.active_of(kind) & reach);
-        let legal = [
-            self.timing.legal(Command::Read, active[0], now),
-            self.timing.legal(Command::Write, active[1], now),
-        ];
-        if legal[0] | legal[1] != 0 {
-            self.active_slot(bus, legal, now);
-            return;
-        }
-        if self.buses[bus].due.is_empty() {
-            self.hit_slot(bus, now);
-        }
-        self.buses[bus].column.next = self.next_column(bus).max(now + 1);
+        let issued = self.active_slot(bus, now) || self.hit_slot(bus, now);
+        self.buses[bus].column.next = self.next_column(bus, now);
+        issued
     }
 
-    /// When a column command may issue, as far as banks go.
-    fn next_column(&self, bus: usize) -> u64 {
+    /// When a column command may issue after `now`, as far as banks go.
+    #[inline]
+    fn next_column(&self, bus: usize, now: u64) -> u64 {
         let reach = self.buses[bus].banks;
-        let kind = self.served();
-        let hits = if self.buses[bus].due.is_empty() { self.eligible(bus).hits } else { 0 };
-        let mut next = u64::MAX;
-        for of in [Kind::Read, Kind::Write] {
-            let banks = self.banks.active_of(of) | if of == kind { hits } else { 0 };
-            next = next.min(self.timing.next(column_command(of), banks & reach));
+        let hits = if self.buses[bus].due.is_empty() { self.hits(bus) } else { 0 };
+        let mut next = NEVER;
+        for kind in [Kind::Read, Kind::Write] {
+            let hits = if kind == self.served() { hits } else { 0 };
+            let banks = self.banks.active_of(kind) & reach | hits;
+            next = next.min(self.timing.next(column_command(kind), banks, now + 1));
         }
         next
     }
 
-    /// Issues a column command for a request whose row was opened for it: reads and writes for which it is
-    /// legal are given by bank.
-    fn active_slot(&mut self, bus: usize, [reads, writes]: [u64; 2], now: u64) {
-        let bank = oldest(reads | writes, &self.banks.ages);
-        let kind = if reads & (1 << bank) != 0 { Kind::Read } else { Kind::Write };
+    /// Banks with requests that find their row open and may be served. Not those with an older one of their kind
+    /// whose row was opened for it: what is legal for one is legal for the other.
+    #[inline]
+    fn hits(&self, bus: usize) -> u64 {
+        self.eligible(bus).hits & !self.banks.active_of(self.served())
+    }
+
+    /// Issues a column command for a request whose row was opened for it, if one is legal.
+    #[inline]
+    fn active_slot(&mut self, bus: usize, now: u64) -> bool {
+        let mut found = None;
+        for kind in [Kind::Read, Kind::Write] {
+            let (command, ages) = (column_command(kind), &self.banks.ages);
+            let banks = self.banks.active_of(kind) & self.buses[bus].banks;
+            let oldest = self.timing.oldest(command, banks, ages, now);
+            let Some(bank) = oldest else { continue };
+            if found.is_none_or(|(_, other): (Kind, usize)| ages[bank] < ages[other]) {
+                found = Some((kind, bank));
+            }
+        }
+        let Some((kind, bank)) = found else { return false };
         let entry = self.banks.take_active(bank, kind);
-        self.transfer(kind, entry, bank, now);
-        self.buses[bus].column.next = self.next_column(bus).max(now + 1);
+        self.transfer(kind, entry, bus, bank, now);
         // The row may be closed again, or, first come, first served, the next one opened.
         let next = match self.fixed.scheduler {
             Scheduler::Fcfs => now,
             _ => self.timing.ready(Command::Precharge, bank),
         };
         self.buses[bus].look_at_rows(next);
+        true
     }
 
-    /// Issues at most one column command for a request that finds its row open.
-    fn hit_slot(&mut self, bus: usize, now: u64) {
-        let kind = self.served();
-        let hits = self.eligible(bus).hits;
-        let legal = self.timing.legal(column_command(kind), hits, now);
-        if legal == 0 {
-            return;
+    /// Issues a column command for a request that finds its row open, if one is legal and no refresh waits.
+    #[inline]
+    fn hit_slot(&mut self, bus: usize, now: u64) -> bool {
+        if !self.buses[bus].due.is_empty() {
+            return false;
         }
-        let bank = oldest(legal, &self.queues.of(kind).hit_age);
+        let kind = self.served();
+        let (hits, ages) = (self.hits(bus), &self.queues.of(kind).hit_age);
+        let Some(bank) = self.timing.oldest(column_command(kind), hits, ages, now) else {
+            return false;
+        };
         let entry = self.queues.of_mut(kind).pop_hit(bank);
         self.stats.rows.hits += u64::from(!entry.touched);
-        self.transfer(kind, entry, bank, now);
+        self.transfer(kind, entry, bus, bank, now);
         if self.fixed.scheduler == Scheduler::Fcfs {
             self.buses[bus].look_at_rows(now);
         }
+        true
     }
 
     /// Issues at most one row command.
@@ -184,8 +196,8 @@ impl Channel {
         let opens = self.timing.legal(Command::Activate, openable, now);
         let closes = self.timing.legal(Command::Precharge, closable, now);
         if opens | closes == 0 {
-            let next = self.timing.next(Command::Activate, openable);
-            let next = next.min(self.timing.next(Command::Precharge, closable));
+            let next = self.timing.next(Command::Activate, openable, now + 1);
+            let next = next.min(self.timing.next(Command::Precharge, closable, now + 1));
             self.buses[bus].row.next = next.min(self.close_idle(bus, now));
             return;
         }
@@ -196,37 +208,37 @@ impl Channel {
             let entry = self.queues.of_mut(kind).oldest_waiting(bank);
             let first = !std::mem::replace(&mut entry.touched, true);
             self.stats.rows.conflicts += u64::from(first);
-            self.precharge(bank, now);
+            self.precharge(bus, bank, now);
         }
     }
 
     fn activate(&mut self, bus: usize, kind: Kind, bank: usize, now: u64) {
-        let mut entry = self.queues.of_mut(kind).activate(bank);
+        let (row, mut entry) = self.queues.of_mut(kind).activate(bank);
         let other = if kind == Kind::Read { Kind::Write } else { Kind::Read };
-        self.queues.of_mut(other).open(bank, entry.row);
+        self.queues.of_mut(other).open(bank, row);
         self.stats.rows.misses += u64::from(!entry.touched);
         entry.touched = true;
-        self.banks.activate(bank, kind, entry, now);
+        self.banks.activate(bank, kind, row, entry, now);
         self.rows_used.open(bank);
         self.lost.row(Command::Activate, bank, now, self.timing.held(Command::Activate, bank));
-        self.count(Command::Activate, bank, now);
+        self.count(Command::Activate, bus, bank, now);
         for command in [Command::Read, Command::Write] {
             let ready = self.timing.ready(command, bank);
             self.buses[bus].look(command, ready);
         }
     }
 
-    pub(super) fn precharge(&mut self, bank: usize, now: u64) {
+    pub(super) fn precharge(&mut self, bus: usize, bank: usize, now: u64) {
         self.queues.close(bank);
         self.banks.close(bank, now);
         self.lost.row(Command::Precharge, bank, now, self.timing.held(Command::Precharge, bank));
-        self.count(Command::Precharge, bank, now);
+        self.count(Command::Precharge, bus, bank, now);
     }
 
     /// A command issues: counts it, and what it keeps others from.
-    fn count(&mut self, command: Command, bank: usize, now: u64) {
+    fn count(&mut self, command: Command, bus: usize, bank: usize, now: u64) {
         let free = now + self.timing.occupancy(command);
-        let bus = &mut self.buses[self.banks.bus(bank)];
+        let bus = &mut self.buses[bus];
         if command.is_column() || self.fixed.single_bus {
             bus.column.free = free;
         }
@@ -262,7 +274,7 @@ impl Channel {
             return;
         }
         match command {
-            Command::Precharge => self.precharge(bank, now),
+            Command::Precharge => self.precharge(bus, bank, now),
             Command::PrechargeAll => {
                 let mut left = self.banks.open() & banks;
                 while left != 0 {
@@ -271,13 +283,13 @@ impl Channel {
                     self.queues.close(open);
                     self.banks.close(open, now);
                 }
-                self.count(command, bank, now);
+                self.count(command, bus, bank, now);
             }
             _ => {
                 if all {
                     self.banks.refresh_all(target, now);
                 }
-                self.count(command, bank, now);
+                self.count(command, bus, bank, now);
                 self.buses[bus].due.pop_front();
                 self.buses[bus].look_at_all(now + 1);
             }
@@ -285,23 +297,28 @@ impl Channel {
     }
 
     /// A column command issues for a request: its data follow.
-    fn transfer(&mut self, kind: Kind, entry: Entry, bank: usize, now: u64) {
+    #[inline]
+    fn transfer(&mut self, kind: Kind, entry: Entry, bus: usize, bank: usize, now: u64) {
         let command = self.column_for(kind, bank);
-        let (arrived, held) = (entry.age.arrived(), self.timing.held(command, bank));
-        self.lost.column(&Call { command, bank, now, arrived, held }, &self.timing);
-        self.count(command, bank, now);
-        self.used(command, bank, now);
-        self.stats.data_ticks += Ticks(self.fixed.burst);
+        let arrived = entry.age.arrived();
+        if let Some(gap) = self.lost.column(bank, now) {
+            let held = self.timing.held(command, bank);
+            self.lost.explain(
+                gap,
+                &Call { command, bank, now, arrived, held },
+                &self.timing.causes,
+            );
+        }
+        self.count(command, bus, bank, now);
+        self.used(command, bus, bank, now);
         match kind {
             Kind::Read => {
                 let at = now + self.fixed.read_ticks;
-                self.stats.read_bytes.0 += self.fixed.transaction;
-                self.stats.read_latency.add(Ticks(at - entry.age.arrived()));
+                self.stats.read_latency.add(Ticks(at - arrived));
                 self.inflight.read(Completion { at: Tick(at), id: entry.id });
             }
             Kind::Write => {
                 let at = now + self.fixed.write_ticks;
-                self.stats.written_bytes.0 += self.fixed.transaction;
                 self.inflight.write(Completion { at: Tick(at), id: entry.id });
             }
         }

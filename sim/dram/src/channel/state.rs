@@ -4,7 +4,8 @@ use tamis_arch::dram::{Dram, Sharing};
 
 use crate::{
     Kind, Ticks,
-    queue::{Age, Ages, Entry},
+    age::{Age, Ages},
+    queue::Entry,
     stats::Residency,
     timing::MOST_BANKS,
 };
@@ -12,10 +13,12 @@ use crate::{
 /// The banks of a channel.
 #[derive(Clone, Debug)]
 pub(super) struct Banks {
-    per_pseudo: usize,
+    /// Banks of a pseudo-channel, as a power of two.
+    log2_pseudo: u32,
+    /// Banks that a command bus reaches, as a power of two.
+    log2_bus: u32,
     /// Banks of each pseudo-channel.
     pseudos: [u64; MOST_BANKS],
-    split: bool,
     rows: Vec<u32>,
     /// Banks that have a row open.
     open: u64,
@@ -64,13 +67,16 @@ impl Banks {
             of_pseudo[bank / per_pseudo] |= 1 << bank;
         }
         Self {
-            per_pseudo,
+            log2_pseudo: per_pseudo.ilog2(),
+            log2_bus: match dram.controller.command_bus {
+                Sharing::Split => per_pseudo.ilog2(),
+                Sharing::Shared => banks.ilog2(),
+            },
             pseudos: of_pseudo,
-            split: dram.controller.command_bus == Sharing::Split,
             rows: vec![0; banks],
             open: 0,
             active: [0; 2],
-            entries: vec![Entry::new(0, Age::NONE, 0, 0); banks],
+            entries: vec![Entry::NONE; banks],
             ages: [Age::NONE; MOST_BANKS],
             accounts: vec![Account::default(); pseudos],
             refresh: u64::from(dram.standard.timing.refresh),
@@ -84,7 +90,11 @@ impl Banks {
 
     /// The command bus of a bank.
     pub(super) fn bus(&self, bank: usize) -> usize {
-        if self.split { bank / self.per_pseudo } else { 0 }
+        bank >> self.log2_bus
+    }
+
+    fn pseudo(&self, bank: usize) -> usize {
+        bank >> self.log2_pseudo
     }
 
     pub(super) fn open(&self) -> u64 {
@@ -99,9 +109,11 @@ impl Banks {
         self.active[kind.index()]
     }
 
-    /// The write whose row was opened for it and that has not issued.
-    pub(super) fn active_write(&self, bank: usize) -> Option<&Entry> {
-        (self.active_of(Kind::Write) & (1 << bank) != 0).then(|| &self.entries[bank])
+    /// Whether a row was opened for a write to this place that has not issued.
+    pub(super) fn holds_write(&self, bank: usize, row: u32, column: u32) -> bool {
+        self.active_of(Kind::Write) & (1 << bank) != 0
+            && self.rows[bank] == row
+            && u32::from(self.entries[bank].column) == column
     }
 
     /// Banks of a pseudo-channel.
@@ -110,16 +122,16 @@ impl Banks {
     }
 
     pub(super) fn first_of_pseudo(&self, pseudo: usize) -> usize {
-        pseudo * self.per_pseudo
+        pseudo << self.log2_pseudo
     }
 
     /// The row of a request opens for it.
-    pub(super) fn activate(&mut self, bank: usize, kind: Kind, entry: Entry, now: u64) {
-        let others = self.open & self.of_pseudo(bank / self.per_pseudo);
+    pub(super) fn activate(&mut self, bank: usize, kind: Kind, row: u32, entry: Entry, now: u64) {
+        let others = self.open & self.of_pseudo(self.pseudo(bank));
         if others == 0 {
-            self.charge(bank / self.per_pseudo, now);
+            self.charge(self.pseudo(bank), now);
         }
-        self.rows[bank] = entry.row;
+        self.rows[bank] = row;
         self.open |= 1 << bank;
         self.active[kind.index()] |= 1 << bank;
         self.ages[bank] = entry.age.opened(now);
@@ -133,9 +145,9 @@ impl Banks {
     }
 
     pub(super) fn close(&mut self, bank: usize, now: u64) {
-        let others = self.open & self.of_pseudo(bank / self.per_pseudo) & !(1 << bank);
+        let others = self.open & self.of_pseudo(self.pseudo(bank)) & !(1 << bank);
         if others == 0 {
-            self.charge(bank / self.per_pseudo, now);
+            self.charge(self.pseudo(bank), now);
         }
         self.open &= !(1 << bank);
     }

@@ -1,8 +1,11 @@
 //! Each constraint, two-sided.
 
-use tamis_arch::dram::{Constraint, Controller, STANDARDS};
+use tamis_arch::dram::{Constraint, Controller, Level, PagePolicy, Refresh, STANDARDS, Target};
 
-use super::*;
+use super::{
+    rules::{issues, sizes},
+    *,
+};
 
 fn memory(standard: &str, refresh: Refresh) -> Dram {
     let controller = Controller { refresh, ..Controller::usual() };
