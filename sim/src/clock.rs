@@ -20,18 +20,28 @@ pub enum Wake {
     OnLink,
 }
 
-/// Cycles that the near calendar covers.
-const HORIZON: u64 = 64;
+/// Cycles that the near calendar covers: a bit each in one word.
+const HORIZON: usize = 64;
+
+/// Blocks, a bit each.
+type Blocks = u16;
+
+const _: () = assert!(Block::COUNT == Blocks::BITS as usize, "a block is a bit");
 
 /// The present cycle and the calendar of wakes, lent to each tick.
 ///
 /// Every wake is kept, not only the first: a block that is called early for one reason still has to be
-/// called for the other. Near wakes are bits, one a cycle; far ones wait in a heap.
+/// called for the other. Near wakes are bits in a ring of cycles; far ones wait in a heap.
 #[derive(Debug)]
 pub struct Clock {
     now: Cycle,
-    /// By block: bit `i` is a wake at `now + i`.
-    near: [u64; Block::COUNT],
+    /// Blocks that are due now, and in the next cycle: most wakes are for that.
+    due: Blocks,
+    due_next: Blocks,
+    /// Blocks that are due in the cycles after it, by cycle modulo the horizon.
+    near: [Blocks; HORIZON],
+    /// Places of the ring that are not empty.
+    wakes: u64,
     far: BinaryHeap<Reverse<(Cycle, Block)>>,
     last_move: Cycle,
 }
@@ -42,7 +52,10 @@ impl Clock {
     pub fn new() -> Self {
         Self {
             now: Cycle::ZERO,
-            near: [1; Block::COUNT],
+            due: Blocks::MAX,
+            due_next: 0,
+            near: [0; HORIZON],
+            wakes: 0,
             far: BinaryHeap::new(),
             last_move: Cycle::ZERO,
         }
@@ -74,14 +87,23 @@ impl Clock {
         self.last_move
     }
 
+    /// Makes `block` due in the next cycle.
+    #[inline]
+    pub fn wake_next(&mut self, block: Block) {
+        self.due_next |= bit(block);
+    }
+
     /// Makes `block` due at `at`, which is not in the past.
     #[inline]
     pub fn wake(&mut self, block: Block, at: Cycle) {
-        let ahead = (at - self.now).0;
-        if ahead < HORIZON {
-            self.near[block as usize] |= 1 << ahead;
-        } else {
-            self.far.push(Reverse((at, block)));
+        match (at - self.now).0 {
+            0 => self.due |= bit(block),
+            1 => self.due_next |= bit(block),
+            ahead if ahead < HORIZON as u64 => {
+                self.near[place(at)] |= bit(block);
+                self.wakes |= 1 << place(at);
+            }
+            _ => self.far.push(Reverse((at, block))),
         }
     }
 
@@ -89,35 +111,42 @@ impl Clock {
     #[inline]
     #[must_use]
     pub fn earliest(&self) -> Option<Cycle> {
-        let any = self.near.iter().fold(0, |all, bits| all | bits);
-        if any != 0 {
-            return Some(self.now + Cycles(u64::from(any.trailing_zeros())));
+        if self.due != 0 {
+            return Some(self.now);
+        }
+        if self.due_next != 0 {
+            return Some(self.next());
+        }
+        if self.wakes != 0 {
+            let ahead = u32::try_from(place(self.now)).expect("the ring is small");
+            let from_now = self.wakes.rotate_right(ahead);
+            return Some(self.now + Cycles(u64::from(from_now.trailing_zeros())));
         }
         self.far.peek().map(|Reverse((at, _))| *at)
     }
 
-    /// Moves to `cycle`, which is not in the past, and not after a wake.
+    /// Moves to `cycle`, which is not in the past, and not after a wake but those of the present cycle.
     #[inline]
     pub fn advance(&mut self, cycle: Cycle) {
-        let ahead = (cycle - self.now).0;
-        self.now = cycle;
-        for bits in &mut self.near {
-            *bits = if ahead < HORIZON { *bits >> ahead } else { 0 };
+        if cycle > self.now {
+            self.now = cycle;
+            self.due = std::mem::take(&mut self.due_next);
+            self.due |= std::mem::take(&mut self.near[place(cycle)]);
+            self.wakes &= !(1 << place(cycle));
         }
         while let Some(&Reverse((at, block))) = self.far.peek()
-            && (at - cycle).0 < HORIZON
+            && (at - cycle).0 < HORIZON as u64
         {
             self.far.pop();
-            self.near[block as usize] |= 1 << (at - cycle).0;
+            self.wake(block, at);
         }
     }
 
     /// Whether `block` is due now; if so, it is no longer.
     #[inline]
     pub fn take_due(&mut self, block: Block) -> bool {
-        let bits = &mut self.near[block as usize];
-        let is_due = *bits & 1 == 1;
-        *bits &= !1;
+        let is_due = self.due & bit(block) != 0;
+        self.due &= !bit(block);
         is_due
     }
 
@@ -125,11 +154,22 @@ impl Clock {
     #[inline]
     pub fn answer(&mut self, block: Block, wake: Wake) {
         match wake {
-            Wake::NextCycle => self.wake(block, self.next()),
+            Wake::NextCycle => self.wake_next(block),
             Wake::At(cycle) => self.wake(block, cycle.max(self.next())),
             Wake::OnLink => {}
         }
     }
+}
+
+/// A cycle's place in the ring.
+#[inline]
+fn place(cycle: Cycle) -> usize {
+    usize::try_from(cycle.0 % HORIZON as u64).expect("the ring is small")
+}
+
+#[inline]
+fn bit(block: Block) -> Blocks {
+    1 << block as u32
 }
 
 impl Default for Clock {

@@ -3,7 +3,7 @@
 use arrayvec::ArrayVec;
 use tamis_dram::Location;
 
-/// The most fetch lanes that a machine may have: a flight is held in place, not on the heap.
+/// The most fetch lanes that a machine may have, and so the most values that are asked for at once.
 pub const MAX_LANES: usize = 64;
 
 /// Number of a row since the start of the run, in the order of the plan.
@@ -70,10 +70,10 @@ pub struct Routed {
 }
 
 /// Transactions that leave the fetcher together.
-pub type Flight = ArrayVec<Transaction, MAX_LANES>;
+pub type Flight = Vec<Transaction>;
 
 /// Responses that arrive together, joined where they go to the same place.
-pub type Arrivals = ArrayVec<(Destination, u32), MAX_LANES>;
+pub type Arrivals = Vec<(Destination, u32)>;
 
 /// Lanes whose oldest response was handed on, as a bit mask: room in their reorder buffers.
 pub type LaneCredits = u64;

@@ -12,6 +12,7 @@ pub mod link;
 mod links;
 mod machine;
 pub mod outcome;
+pub mod ports;
 pub mod stats;
 pub mod work;
 

@@ -1,7 +1,5 @@
 //! The link: a registered valid/ready stream between two blocks.
 
-use std::collections::VecDeque;
-
 use tamis_arch::units::{Cycle, Cycles};
 
 use crate::{clock::Clock, outcome::Block};
@@ -13,8 +11,10 @@ use crate::{clock::Clock, outcome::Block};
 /// cycle later.
 #[derive(Debug)]
 pub struct Link<T> {
-    slots: VecDeque<(Cycle, T)>, // each with the cycle in which it lands
-    depth: usize,
+    /// A ring of items, from `head` on, each with the cycle in which it lands.
+    slots: Box<[(Cycle, Option<T>)]>,
+    head: usize,
+    len: usize,
     latency: Cycles,
     last_push: Cycle,
     last_pop: Cycle,
@@ -31,8 +31,9 @@ impl<T> Link<T> {
     pub fn new(from: Block, to: Block, depth: usize, latency: Cycles) -> Self {
         assert!(depth > 0 && latency.0 > 0, "a link has at least one slot and one register");
         Self {
-            slots: VecDeque::with_capacity(depth),
-            depth,
+            slots: (0..depth).map(|_| (Cycle::NEVER, None)).collect(),
+            head: 0,
+            len: 0,
             latency,
             last_push: Cycle::NEVER,
             last_pop: Cycle::NEVER,
@@ -55,7 +56,8 @@ impl<T> Link<T> {
     #[must_use]
     pub fn can_push(&self, clock: &Clock) -> bool {
         let now = clock.now();
-        self.last_push != now && self.slots.len() + usize::from(self.last_pop == now) < self.depth
+        let freed_now = usize::from(self.last_pop == now);
+        self.last_push != now && self.len + freed_now < self.slots.len()
     }
 
     /// Sends `item`.
@@ -68,7 +70,9 @@ impl<T> Link<T> {
         self.last_push = clock.now();
         clock.note_move();
         let lands = clock.now() + self.latency;
-        self.slots.push_back((lands, item));
+        let place = self.place(self.len);
+        self.slots[place] = (lands, Some(item));
+        self.len += 1;
         clock.wake(self.to, lands);
     }
 
@@ -76,8 +80,9 @@ impl<T> Link<T> {
     #[inline]
     #[must_use]
     pub fn peek(&self, clock: &Clock) -> Option<&T> {
-        let (lands, item) = self.slots.front()?;
-        (*lands <= clock.now() && self.last_pop != clock.now()).then_some(item)
+        let (lands, item) = &self.slots[self.head];
+        let landed = self.len > 0 && *lands <= clock.now() && self.last_pop != clock.now();
+        item.as_ref().filter(|_| landed)
     }
 
     /// Takes the first item, if it has landed.
@@ -86,27 +91,48 @@ impl<T> Link<T> {
     /// For the second time in a cycle.
     #[inline]
     pub fn pop(&mut self, clock: &mut Clock) -> Option<T> {
-        assert_ne!(self.last_pop, clock.now(), "a link gives one item per cycle");
-        let (_, item) = self.slots.pop_front_if(|(lands, _)| *lands <= clock.now())?;
-        self.last_pop = clock.now();
+        assert!(self.last_pop != clock.now(), "a link gives one item per cycle");
+        self.pop_if(clock, |_| true)
+    }
+
+    /// Takes the first item, if it has landed, may be taken in this cycle, and is accepted.
+    #[inline]
+    pub fn pop_if(&mut self, clock: &mut Clock, accepts: impl FnOnce(&T) -> bool) -> Option<T> {
+        let now = clock.now();
+        let (lands, item) = &mut self.slots[self.head];
+        if self.len == 0 || *lands > now || self.last_pop == now {
+            return None;
+        }
+        let item = item.take_if(|item| accepts(item))?;
+        self.last_pop = now;
+        self.head = self.place(1);
+        self.len -= 1;
         clock.note_move();
-        clock.wake(self.from, clock.next());
-        if let Some((lands, _)) = self.slots.front() {
-            clock.wake(self.to, (*lands).max(clock.next()));
+        clock.wake_next(self.from);
+        // One that lands later wakes the receiver then: its push saw to that.
+        if self.len > 0 && self.slots[self.head].0 <= now {
+            clock.wake_next(self.to);
         }
         Some(item)
+    }
+
+    /// The slot that is `ahead` of the first in line, up to a whole round.
+    #[inline]
+    fn place(&self, ahead: usize) -> usize {
+        let place = self.head + ahead;
+        if place < self.slots.len() { place } else { place - self.slots.len() }
     }
 
     /// Whether nothing is in the link.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.slots.is_empty()
+        self.len == 0
     }
 
     /// Adds the link to a deadlock report, if it holds items: from, to, items, slots.
     pub fn note_fill(&self, filled: &mut Vec<(Block, Block, usize, usize)>) {
         if !self.is_empty() {
-            filled.push((self.from, self.to, self.slots.len(), self.depth));
+            filled.push((self.from, self.to, self.len, self.slots.len()));
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::{
     },
     link::Link,
     outcome::Block,
+    ports::Ports,
 };
 
 /// Declares the links by name and what they carry: those of which there is one, and those of which there
@@ -20,7 +21,7 @@ macro_rules! links {
         /// The links, by what they carry.
         pub(crate) struct Links {
             $(pub(crate) $link: Link<$item>,)+
-            $(pub(crate) $port: Vec<Link<$carried>>,)+
+            $(pub(crate) $port: Ports<$carried>,)+
         }
 
         impl Links {
@@ -40,7 +41,7 @@ macro_rules! links {
                     $($link: built(&spec(stringify!($link))),)+
                     $($port: {
                         let spec = spec(stringify!($port));
-                        ports.clone().map(|_| built(&spec)).collect()
+                        Ports::new(ports.clone().map(|_| built(&spec)))
                     },)+
                 };
                 assert!(specs.is_empty(), "links that nobody uses: {specs:?}");
@@ -51,7 +52,7 @@ macro_rules! links {
             pub(crate) fn filled(&self) -> Vec<(Block, Block, usize, usize)> {
                 let mut filled = Vec::new();
                 $(self.$link.note_fill(&mut filled);)+
-                $(self.$port.iter().for_each(|link| link.note_fill(&mut filled));)+
+                $(self.$port.note_fill(&mut filled);)+
                 filled
             }
         }

@@ -11,7 +11,7 @@ use tamis_arch::{
     energy::{Action, Events},
     units::{Bits, Cycle},
 };
-use tamis_dram::{Location, Mapping};
+use tamis_dram::Mapping;
 
 use crate::{
     clock::{Clock, Wake},
@@ -19,6 +19,7 @@ use crate::{
     items::{Flight, Routed, Transaction},
     link::Link,
     outcome::{Block, BlockOutcome},
+    ports::{PortSet, Ports},
     stats::{Doing, Ledger},
 };
 
@@ -45,14 +46,17 @@ pub struct Crossbar {
     ledger: Ledger,
     /// One queue a lane, and the write-back's after them.
     queues: Vec<VecDeque<Offer>>,
-    /// Lanes whose queue is not empty.
-    waiting: u128,
     /// Transactions under way in each channel.
     outstanding: Vec<u32>,
-    /// Ports of each channel.
-    ports: usize,
-    /// Lanes that want each port in this cycle.
+    /// Ports of each channel, a power of two: its logarithm.
+    ports_log2: u32,
+    /// Lanes whose oldest transaction goes to each port, and the ports that any does.
     wanted: Vec<u128>,
+    wanting: PortSet,
+    /// When the oldest transaction of each lane came.
+    stamps: Vec<u64>,
+    /// Lanes that a port took from in this cycle.
+    granted: Vec<usize>,
     /// Lane that won each port last.
     last_winner: Vec<usize>,
     issued: u64,
@@ -60,9 +64,10 @@ pub struct Crossbar {
     responses: u64,
 }
 
-/// A transaction that waits for its channel, with the order in which it came.
+/// A transaction that waits for its port, with the order in which it came.
 struct Offer {
     stamp: u64,
+    port: usize,
     routed: Routed,
 }
 
@@ -75,9 +80,9 @@ pub struct CrossbarPorts<'m> {
     /// Writes.
     pub writes: &'m mut Link<Transaction>,
     /// To each port of each channel.
-    pub requests: &'m mut [Link<Routed>],
+    pub requests: &'m mut Ports<Routed>,
     /// From each port of each channel.
-    pub responses: &'m mut [Link<Transaction>],
+    pub responses: &'m mut Ports<Transaction>,
     /// To the reorder buffers.
     pub returns: &'m mut Link<Flight>,
 }
@@ -96,10 +101,12 @@ impl Crossbar {
             width: (inputs, spec.channels * ports, spec.data),
             ledger,
             queues: (0..inputs).map(|_| VecDeque::new()).collect(),
-            waiting: 0,
             outstanding: vec![0; channels],
-            ports: ports as usize,
+            ports_log2: ports.ilog2(),
             wanted: vec![0; channels * ports as usize],
+            wanting: PortSet::new(channels * ports as usize),
+            stamps: vec![0; inputs as usize],
+            granted: Vec::new(),
             last_winner: vec![0; channels * ports as usize],
             issued: 0,
             requests: 0,
@@ -131,49 +138,53 @@ impl Crossbar {
     }
 
     fn offer(&mut self, lane: usize, transaction: Transaction, mapping: &Mapping) {
-        let routed = Routed { transaction, location: mapping.decode(transaction.address) };
-        self.queues[lane].push_back(Offer { stamp: self.issued, routed });
-        self.waiting |= 1 << lane;
+        let location = mapping.decode(transaction.address);
+        let port_in_channel = location.pseudo & ((1 << self.ports_log2) - 1);
+        let port = (location.channel << self.ports_log2 | port_in_channel) as usize;
+        let routed = Routed { transaction, location };
+        self.queues[lane].push_back(Offer { stamp: self.issued, port, routed });
         self.issued += 1;
+        if self.queues[lane].len() == 1 {
+            self.show(lane);
+        }
     }
 
-    /// The port of a location.
-    fn port(&self, location: &Location) -> usize {
-        location.channel as usize * self.ports + location.pseudo as usize % self.ports
+    /// Lets the port of a lane's oldest transaction know that the lane wants it.
+    fn show(&mut self, lane: usize) {
+        if let Some(oldest) = self.queues[lane].front() {
+            self.wanted[oldest.port] |= 1 << lane;
+            self.wanting.insert(oldest.port);
+            self.stamps[lane] = oldest.stamp;
+        }
     }
 
     /// Grants each port to one of the lanes that want it.
-    fn grant(&mut self, clock: &mut Clock, requests: &mut [Link<Routed>]) -> bool {
-        if self.waiting == 0 {
-            return false;
-        }
-        let mut lanes = self.waiting;
-        while lanes != 0 {
-            let lane = lanes.trailing_zeros() as usize;
-            let port = self.port(&self.queues[lane][0].routed.location);
-            self.wanted[port] |= 1 << lane;
-            lanes &= lanes - 1;
-        }
-        let mut granted = false;
-        for (port, link) in requests.iter_mut().enumerate() {
-            let wanted = std::mem::take(&mut self.wanted[port]);
-            let channel = port / self.ports;
-            if wanted == 0
-                || self.outstanding[channel] >= self.outstanding_limit
-                || !link.can_push(clock)
+    fn grant(&mut self, clock: &mut Clock, requests: &mut Ports<Routed>) -> bool {
+        let mut next = self.wanting.first(0);
+        while let Some(port) = next {
+            next = self.wanting.first(port + 1);
+            let channel = port >> self.ports_log2;
+            if self.outstanding[channel] >= self.outstanding_limit
+                || !requests.can_push(port, clock)
             {
                 continue;
             }
-            let lane = self.winner(port, wanted);
+            let lane = self.winner(port, self.wanted[port]);
             let offer = self.queues[lane].pop_front().expect("a lane that wants has an offer");
-            if self.queues[lane].is_empty() {
-                self.waiting &= !(1 << lane);
+            requests.push(port, clock, offer.routed);
+            self.wanted[port] &= !(1 << lane);
+            if self.wanted[port] == 0 {
+                self.wanting.remove(port);
             }
-            link.push(clock, offer.routed);
             self.outstanding[channel] += 1;
             self.last_winner[port] = lane;
             self.requests += 1;
-            granted = true;
+            self.granted.push(lane);
+        }
+        // What comes behind is offered from the next cycle on.
+        let granted = !self.granted.is_empty();
+        while let Some(lane) = self.granted.pop() {
+            self.show(lane);
         }
         granted
     }
@@ -187,42 +198,33 @@ impl Crossbar {
                 lowest(if after == 0 { wanted } else { after })
             }
             Arbiter::Oldest => {
-                let mut oldest = lowest(wanted);
-                let mut rest = wanted;
-                while rest != 0 {
-                    let lane = lowest(rest);
-                    if self.queues[lane][0].stamp < self.queues[oldest][0].stamp {
-                        oldest = lane;
-                    }
-                    rest &= rest - 1;
-                }
-                oldest
+                ones(wanted).min_by_key(|&lane| self.stamps[lane]).expect("a lane wants it")
             }
         }
     }
 
-    /// Brings back at most one response a lane; writes are only acknowledged.
-    fn bring_back(&mut self, clock: &mut Clock, ports: &mut CrossbarPorts<'_>) -> bool {
+    /// Brings back at most one response a lane; writes are only acknowledged. Whether any came, and
+    /// whether any has to wait.
+    fn bring_back(&mut self, clock: &mut Clock, ports: &mut CrossbarPorts<'_>) -> (bool, bool) {
         let writes = self.queues.len() - 1;
         let room = ports.returns.can_push(clock);
-        let mut taken = 0u128;
-        let mut returns = Flight::new();
-        let mut moved = false;
-        for (port, link) in ports.responses.iter_mut().enumerate() {
-            if link.is_empty() {
-                continue;
-            }
-            let Some(response) = link.peek(clock) else { continue };
-            let lane = usize::from(response.lane);
-            let is_write = lane == writes;
-            if !is_write && (!room || taken & (1 << lane) != 0 || returns.is_full()) {
-                continue;
-            }
-            let response = link.pop(clock).expect("it was seen");
-            self.outstanding[port / self.ports] -= 1;
+        let mut taken = 0u64;
+        let (mut moved, mut left) = (false, false);
+        let mut next = ports.responses.filled(0);
+        let mut returns = Flight::with_capacity(if next.is_some() { writes } else { 0 });
+        while let Some(port) = next {
+            next = ports.responses.filled(port + 1);
+            let goes = |response: &Transaction| {
+                let lane = usize::from(response.lane);
+                let goes = lane == writes || room && taken & (1 << lane) == 0;
+                left |= !goes;
+                goes
+            };
+            let Some(response) = ports.responses.pop_if(port, clock, goes) else { continue };
+            self.outstanding[port >> self.ports_log2] -= 1;
             moved = true;
-            if !is_write {
-                taken |= 1 << lane;
+            if usize::from(response.lane) != writes {
+                taken |= 1 << response.lane;
                 returns.push(response);
             }
         }
@@ -230,25 +232,28 @@ impl Crossbar {
         if !returns.is_empty() {
             ports.returns.push(clock, returns);
         }
-        moved
+        (moved, left)
     }
+}
 
-    fn has_responses(clock: &Clock, responses: &[Link<Transaction>]) -> bool {
-        responses.iter().any(|link| link.peek(clock).is_some())
-    }
+/// The places of the bits that are set, lowest first.
+fn ones(mut bits: u128) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let lowest = (bits != 0).then_some(bits.trailing_zeros() as usize)?;
+        bits &= bits - 1;
+        Some(lowest)
+    })
 }
 
 impl Component for Crossbar {
     type Ports<'m> = CrossbarPorts<'m>;
 
     fn tick(&mut self, clock: &mut Clock, mut ports: CrossbarPorts<'_>) -> Wake {
-        let back = self.bring_back(clock, &mut ports);
+        let (back, left) = self.bring_back(clock, &mut ports);
         let granted = self.grant(clock, ports.requests);
         let took = self.take(clock, &mut ports);
         let moved = back || granted || took;
-        let holds = self.waiting != 0
-            || ports.flights.peek(clock).is_some()
-            || Self::has_responses(clock, ports.responses);
+        let holds = left || !self.wanting.is_empty() || ports.flights.peek(clock).is_some();
         let doing = match (moved, holds) {
             (true, _) => Doing::Busy,
             (false, true) => Doing::Blocked,

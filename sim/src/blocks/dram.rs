@@ -13,8 +13,8 @@ use crate::{
     clock::{Clock, Wake},
     component::Component,
     items::{Routed, Stream, Transaction},
-    link::Link,
     outcome::{Block, BlockOutcome},
+    ports::{PortSet, Ports},
     stats::{Doing, Ledger},
 };
 
@@ -23,53 +23,51 @@ pub struct Dram {
     core_clock: u64,
     dram_clock: u64,
     ledger: Ledger,
-    channels: Vec<ChannelState>,
+    channels: Vec<Channel>,
+    /// When to look at each channel again; [`NEVER`] while nothing is under way in it.
+    next: Vec<Tick>,
+    /// Ports of each channel.
     port_count: usize,
     flying: Slab,
-    /// Responses that wait for their port.
-    waiting: u32,
+    /// Responses that wait for their port, and the ports that any waits for.
+    responses: Vec<VecDeque<Transaction>>,
+    waiting: PortSet,
     done: Vec<Completion>,
 }
 
-/// One channel, and the responses that wait for each of its ports.
-struct ChannelState {
-    model: Channel,
-    next: Option<Tick>,
-    responses: Vec<VecDeque<Transaction>>,
-}
+const NEVER: Tick = Tick(u64::MAX);
 
-/// Transactions in the memory, by the id that the channels carry.
+/// Transactions in the memory, each with the port that it goes back to, by the id that the channels carry.
 #[derive(Default)]
 struct Slab {
-    items: Vec<Routed>,
+    items: Vec<(usize, Transaction)>,
     free: Vec<u64>,
 }
 
 /// The memory's links.
 pub struct DramPorts<'m> {
     /// To each port of each channel.
-    pub requests: &'m mut [Link<Routed>],
+    pub requests: &'m mut Ports<Routed>,
     /// From each port of each channel.
-    pub responses: &'m mut [Link<Transaction>],
+    pub responses: &'m mut Ports<Transaction>,
 }
 
 impl Dram {
     /// A memory at reset beside a core of this clock, with this many ports a channel.
     #[must_use]
     pub fn new(spec: &Spec, core: Megahertz, port_count: usize, ledger: Ledger) -> Self {
-        let channel = || ChannelState {
-            model: Channel::new(spec),
-            next: None,
-            responses: vec![VecDeque::new(); port_count],
-        };
+        let channels: Vec<Channel> = (0..spec.channels).map(|_| Channel::new(spec)).collect();
+        let ports = channels.len() * port_count;
         Self {
             core_clock: core.0.get(),
             dram_clock: spec.clock.0.get(),
             ledger,
-            channels: (0..spec.channels).map(|_| channel()).collect(),
+            next: vec![NEVER; channels.len()],
+            channels,
             port_count,
             flying: Slab::default(),
-            waiting: 0,
+            responses: vec![VecDeque::new(); ports],
+            waiting: PortSet::new(ports),
             done: Vec::new(),
         }
     }
@@ -80,8 +78,8 @@ impl Dram {
         self.channels
             .iter_mut()
             .map(|channel| {
-                channel.model.advance(tick, &mut self.done);
-                channel.model.stats()
+                channel.advance(tick, &mut self.done);
+                channel.stats()
             })
             .collect()
     }
@@ -96,52 +94,60 @@ impl Dram {
         Cycle((tick.0 * self.core_clock).div_ceil(self.dram_clock))
     }
 
-    /// One channel: lets its time pass, takes a request from each of its ports, and sends responses.
+    /// One channel: lets its time pass, and takes a request from each of its ports.
     fn serve(&mut self, clock: &mut Clock, tick: Tick, index: usize, ports: &mut DramPorts<'_>) {
-        let port_count = self.port_count;
+        let end = (index + 1) * self.port_count;
         let channel = &mut self.channels[index];
-        let links = index * port_count..(index + 1) * port_count;
-        let requests = &mut ports.requests[links.clone()];
-        let offered = requests.iter().any(|link| !link.is_empty());
-        if offered || channel.next.is_some_and(|next| next <= tick) {
-            channel.model.advance(tick, &mut self.done);
-            for completion in self.done.drain(..) {
-                let routed = self.flying.take(completion.id);
-                let port = routed.location.pseudo as usize % port_count;
-                channel.responses[port].push_back(routed.transaction);
-                self.waiting += 1;
+        channel.advance(tick, &mut self.done);
+        for completion in self.done.drain(..) {
+            let (port, response) = self.flying.take(completion.id);
+            if ports.responses.can_push(port, clock) {
+                ports.responses.push(port, clock, response);
+            } else {
+                self.responses[port].push_back(response);
+                self.waiting.insert(port);
             }
-            for link in requests {
-                let Some(&routed) = link.peek(clock) else { continue };
-                let kind = match routed.transaction.to.stream {
-                    Stream::Output | Stream::Append => Kind::Write,
-                    _ => Kind::Read,
-                };
-                if channel.model.can_push(kind) {
-                    link.pop(clock);
-                    let id = self.flying.put(routed);
-                    let request = Request { id, location: routed.location, kind };
-                    channel.model.push(tick, request).expect("it said that there is room");
-                }
-            }
-            channel.next = channel.model.next_event();
         }
-        if self.waiting == 0 {
-            return;
-        }
-        for (port, waiting) in links.zip(&mut channel.responses) {
-            if ports.responses[port].can_push(clock)
-                && let Some(response) = waiting.pop_front()
+        let mut next = ports.requests.filled(end - self.port_count);
+        while let Some(port) = next.filter(|&port| port < end) {
+            next = ports.requests.filled(port + 1);
+            let fits = |routed: &Routed| channel.can_push(kind(&routed.transaction));
+            if let Some(Routed { transaction, location }) = ports.requests.pop_if(port, clock, fits)
             {
-                ports.responses[port].push(clock, response);
-                self.waiting -= 1;
+                let id = self.flying.put((port, transaction));
+                let request = Request { id, location, kind: kind(&transaction) };
+                channel.push(tick, request).expect("it said that there is room");
+            }
+        }
+        self.next[index] = channel.next_event().unwrap_or(NEVER);
+    }
+
+    /// Sends a response that waits through each port that has room.
+    fn respond(&mut self, clock: &mut Clock, links: &mut Ports<Transaction>) {
+        let mut next = self.waiting.first(0);
+        while let Some(port) = next {
+            next = self.waiting.first(port + 1);
+            if !links.can_push(port, clock) {
+                continue;
+            }
+            let waiting = &mut self.responses[port];
+            links.push(port, clock, waiting.pop_front().expect("one waits"));
+            if waiting.is_empty() {
+                self.waiting.remove(port);
             }
         }
     }
 }
 
+fn kind(transaction: &Transaction) -> Kind {
+    match transaction.to.stream {
+        Stream::Output | Stream::Append => Kind::Write,
+        _ => Kind::Read,
+    }
+}
+
 impl Slab {
-    fn put(&mut self, item: Routed) -> u64 {
+    fn put(&mut self, item: (usize, Transaction)) -> u64 {
         if let Some(id) = self.free.pop() {
             self.items[usize::try_from(id).expect("ids are small")] = item;
             return id;
@@ -150,7 +156,7 @@ impl Slab {
         self.items.len() as u64 - 1
     }
 
-    fn take(&mut self, id: u64) -> Routed {
+    fn take(&mut self, id: u64) -> (usize, Transaction) {
         self.free.push(id);
         self.items[usize::try_from(id).expect("ids are small")]
     }
@@ -165,17 +171,24 @@ impl Component for Dram {
 
     fn tick(&mut self, clock: &mut Clock, mut ports: DramPorts<'_>) -> Wake {
         let tick = self.tick_of(clock.now());
+        // Before those that come now: a port is free in this cycle only if none waits for it.
+        self.respond(clock, ports.responses);
         for index in 0..self.channels.len() {
-            self.serve(clock, tick, index, &mut ports);
+            let end = (index + 1) * self.port_count;
+            let offered =
+                ports.requests.filled(end - self.port_count).is_some_and(|port| port < end);
+            if offered || self.next[index] <= tick {
+                self.serve(clock, tick, index, &mut ports);
+            }
         }
-        let waiting = self.waiting > 0;
+        let waiting = !self.waiting.is_empty();
         let busy = waiting || self.flying.in_use() > 0;
         self.ledger.switch(clock.now(), if busy { Doing::Busy } else { Doing::Starved });
         if waiting {
             return Wake::NextCycle;
         }
-        let next = self.channels.iter().filter_map(|channel| channel.next).min();
-        next.filter(|_| busy).map_or(Wake::OnLink, |tick| Wake::At(self.cycle_of(tick)))
+        let next = self.next.iter().copied().min().filter(|&next| busy && next < NEVER);
+        next.map_or(Wake::OnLink, |tick| Wake::At(self.cycle_of(tick)))
     }
 
     fn holds(&self) -> Option<String> {

@@ -183,7 +183,7 @@ impl Fetcher {
 
     /// The transactions of this cycle, all of the most urgent kind of work that can move.
     fn flight(&mut self, table: &WorkTable) -> Flight {
-        let mut flight = Flight::new();
+        let mut flight = Flight::with_capacity(self.room.lanes.len());
         if self.room.padded && self.room.lanes.contains(&0) {
             return flight;
         }
@@ -267,7 +267,7 @@ fn fill(
         if flight.is_empty() {
             room.align(cursor.transaction(batch, 0, bytes).address / bytes);
         }
-        let lane = (room.first_lane + flight.len()) % room.lanes.len();
+        let lane = room.lane(flight.len());
         if flight.len() == room.lanes.len() || room.lanes[lane] == 0 {
             return false;
         }
@@ -305,10 +305,20 @@ impl Room {
         }
         flight.last_mut().expect("it is not empty").ends_flight = true;
         let used = if self.padded { lanes } else { flight.len() };
-        for lane in (self.first_lane..self.first_lane + used).map(|lane| lane % lanes) {
+        for place in 0..used {
+            let lane = self.lane(place);
             self.lanes[lane] -= 1;
-            self.slots[lane] = (self.slots[lane] + 1) % self.entries;
+            self.slots[lane] += 1;
+            if self.slots[lane] == self.entries {
+                self.slots[lane] = 0;
+            }
         }
+    }
+
+    /// The lane of a place in the flight.
+    fn lane(&self, place: usize) -> usize {
+        let lane = self.first_lane + place;
+        if lane < self.lanes.len() { lane } else { lane - self.lanes.len() }
     }
 }
 

@@ -9,7 +9,7 @@ use tamis_arch::{
 use crate::{
     clock::{Clock, Wake},
     component::Component,
-    items::{Arrivals, Destination, Flight, LaneCredits},
+    items::{Arrivals, Destination, Flight, LaneCredits, MAX_LANES},
     link::Link,
     outcome::{Block, BlockOutcome},
     stats::{Doing, Ledger},
@@ -22,6 +22,8 @@ pub struct Reorder {
     data: Bits,
     ledger: Ledger,
     lanes: Vec<Lane>,
+    /// Lanes whose oldest response has come, as a bit mask.
+    ready: LaneCredits,
     held: u32,
     responses: u64,
 }
@@ -49,14 +51,25 @@ impl Reorder {
         let lanes = (0..lanes)
             .map(|_| Lane { slots: vec![None; spec.entries as usize], head: 0 })
             .collect();
-        Self { join: spec.join, entries: spec.entries, data, ledger, lanes, held: 0, responses: 0 }
+        Self {
+            join: spec.join,
+            entries: spec.entries,
+            data,
+            ledger,
+            lanes,
+            ready: 0,
+            held: 0,
+            responses: 0,
+        }
     }
 
     fn store(&mut self, flight: Flight) {
         for response in flight {
-            let slot = &mut self.lanes[usize::from(response.lane)].slots[response.slot as usize];
+            let lane = &mut self.lanes[usize::from(response.lane)];
+            let slot = &mut lane.slots[response.slot as usize];
             assert!(slot.is_none(), "a slot is claimed once");
             *slot = Some((response.to, response.ends_flight));
+            self.ready |= LaneCredits::from(lane.oldest().is_some()) << response.lane;
             self.held += 1;
             self.responses += 1;
         }
@@ -65,7 +78,7 @@ impl Reorder {
     /// Whether anything can leave: the oldest response of a lane, or the whole oldest row.
     fn ready(&self) -> bool {
         match self.join {
-            Join::Lane => self.held > 0 && self.lanes.iter().any(|lane| lane.oldest().is_some()),
+            Join::Lane => self.ready != 0,
             Join::Row => self.row().is_some(),
         }
     }
@@ -84,31 +97,40 @@ impl Reorder {
     /// Takes what can leave in one cycle.
     fn release(&mut self) -> (Arrivals, LaneCredits) {
         let mut arrivals = Arrivals::new();
-        let mut credits = 0;
-        match self.join {
+        let credits = match self.join {
             Join::Lane => {
-                for (index, lane) in self.lanes.iter_mut().enumerate() {
-                    if let Some(to) = lane.take() {
-                        add(&mut arrivals, to);
-                        credits |= 1 << index;
-                        self.held -= 1;
-                    }
+                let ready = self.ready;
+                let mut rest = ready;
+                while rest != 0 {
+                    let oldest = self.pass(rest.trailing_zeros() as usize);
+                    add(&mut arrivals, oldest.expect("the lane is ready"));
+                    rest &= rest - 1;
                 }
+                ready
             }
             Join::Row => {
                 let used = self.row().expect("a row is ready");
-                for (index, lane) in self.lanes.iter_mut().enumerate() {
-                    credits |= 1 << index;
-                    if index < used {
-                        add(&mut arrivals, lane.take().expect("the row is whole"));
-                        self.held -= 1;
-                    } else {
-                        lane.skip();
+                for lane in 0..self.lanes.len() {
+                    if let Some(to) = self.pass(lane).filter(|_| lane < used) {
+                        add(&mut arrivals, to);
                     }
                 }
+                LaneCredits::MAX >> (MAX_LANES - self.lanes.len())
             }
-        }
+        };
         (arrivals, credits)
+    }
+
+    /// Moves a lane on to its next slot; what its oldest held.
+    fn pass(&mut self, index: usize) -> Option<Destination> {
+        let lane = &mut self.lanes[index];
+        let oldest = lane.slots[lane.head].take();
+        lane.head = if lane.head + 1 < lane.slots.len() { lane.head + 1 } else { 0 };
+        let next_is_ready = lane.oldest().is_some();
+        self.ready &= !(1 << index);
+        self.ready |= LaneCredits::from(next_is_ready) << index;
+        self.held -= u32::from(oldest.is_some());
+        oldest.map(|(to, _)| to)
     }
 }
 
@@ -123,16 +145,6 @@ fn add(arrivals: &mut Arrivals, to: Destination) {
 impl Lane {
     fn oldest(&self) -> Option<(Destination, bool)> {
         self.slots[self.head]
-    }
-
-    fn take(&mut self) -> Option<Destination> {
-        let (to, _) = self.slots[self.head].take()?;
-        self.skip();
-        Some(to)
-    }
-
-    fn skip(&mut self) {
-        self.head = (self.head + 1) % self.slots.len();
     }
 }
 

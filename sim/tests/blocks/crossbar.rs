@@ -12,6 +12,7 @@ use tamis_sim::{
     blocks::crossbar::{Crossbar, CrossbarPorts, CrossbarSpec},
     component::Component,
     items::{Destination, Flight, Stream, Transaction},
+    ports::Ports,
     stats::Ledger,
 };
 
@@ -61,8 +62,8 @@ fn drive(spec: &blocks::Crossbar, flights: &[Vec<u64>], delay: u64, room: &[bool
     };
     let mut crossbar = Crossbar::new(&of, Ledger::default());
     let (mut link, mut writes) = (wire(Cycles(1)), wire(Cycles(1)));
-    let mut requests: Vec<_> = (0..CHANNELS).map(|_| wire(spec.request_latency)).collect();
-    let mut responses: Vec<_> = (0..CHANNELS).map(|_| wire(Cycles(1))).collect();
+    let mut requests = Ports::new((0..CHANNELS).map(|_| wire(spec.request_latency)));
+    let mut responses = Ports::new((0..CHANNELS).map(|_| wire(Cycles(1))));
     let mut returns = wire(spec.response_latency);
     let mut names = 0..;
     let mut waiting: VecDeque<Flight> = flights
@@ -89,7 +90,7 @@ fn drive(spec: &blocks::Crossbar, flights: &[Vec<u64>], delay: u64, room: &[bool
         };
         crossbar.tick(clock, ports);
         for (channel, memory) in memory.iter_mut().enumerate() {
-            if let Some(routed) = requests[channel].pop(clock) {
+            if let Some(routed) = requests.pop(channel, clock) {
                 let transaction = routed.transaction;
                 assert_eq!(mapping.decode(transaction.address).channel as usize, channel);
                 let granted = clock.now().0 - spec.request_latency.0;
@@ -98,10 +99,10 @@ fn drive(spec: &blocks::Crossbar, flights: &[Vec<u64>], delay: u64, room: &[bool
             }
             let outstanding = u32::try_from(memory.len()).unwrap();
             seen.most_outstanding = seen.most_outstanding.max(outstanding);
-            if responses[channel].can_push(clock)
+            if responses.can_push(channel, clock)
                 && memory.front().is_some_and(|&(at, _)| at <= clock.now().0)
             {
-                responses[channel].push(clock, memory.pop_front().unwrap().1);
+                responses.push(channel, clock, memory.pop_front().unwrap().1);
             }
         }
         if moves(room, clock)

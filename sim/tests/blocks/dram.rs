@@ -7,6 +7,7 @@ use tamis_sim::{
     blocks::dram::{Dram, DramPorts},
     component::Component,
     items::{Destination, Routed, Stream, Transaction},
+    ports::Ports,
     stats::Ledger,
 };
 
@@ -18,8 +19,8 @@ fn answer(core: u64, start: u64) -> u64 {
     let mapping = Mapping::new(&arch.dram);
     let clock = Megahertz(core.try_into().unwrap());
     let mut dram = Dram::new(&arch.dram, clock, 1, Ledger::default());
-    let mut requests: Vec<_> = (0..arch.dram.channels).map(|_| wire(Cycles(1))).collect();
-    let mut responses: Vec<_> = (0..arch.dram.channels).map(|_| wire(Cycles(1))).collect();
+    let mut requests = Ports::new((0..arch.dram.channels).map(|_| wire(Cycles(1))));
+    let mut responses = Ports::new((0..arch.dram.channels).map(|_| wire(Cycles(1))));
     let transaction = Transaction {
         address: 0,
         to: Destination { stream: Stream::KeyMsb, batch: 0, index: 0 },
@@ -31,11 +32,12 @@ fn answer(core: u64, start: u64) -> u64 {
     each_cycle(2000, |clock| {
         if clock.now().0 == start {
             let location = mapping.decode(0);
-            requests[location.channel as usize].push(clock, Routed { transaction, location });
+            let port = location.channel as usize;
+            requests.push(port, clock, Routed { transaction, location });
         }
         dram.tick(clock, DramPorts { requests: &mut requests, responses: &mut responses });
-        for link in &mut responses {
-            if link.pop(clock).is_some() {
+        for port in 0..arch.dram.channels as usize {
+            if responses.pop(port, clock).is_some() {
                 assert_eq!(back.replace(clock.now().0), None, "one answer");
             }
         }
