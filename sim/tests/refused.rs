@@ -86,7 +86,7 @@ fn a_row_of_one_key_more_than_a_queue_holds() {
         assert_eq!(
             refusal(&arch, &Dense { tokens: 33, ..SMALL }),
             format!(
-                "layer 0, K/V head 0: 1 rows of up to 33 keys need 5 lines of `{queue}`, which has 4"
+                "layer 0, K/V head 0: 1 row of up to 33 keys need 5 lines of `{queue}`, which has 4"
             )
         );
     }
