@@ -63,8 +63,6 @@ links! {
     one {
         loads: BatchId,
         value_loads: BatchId,
-        made: BatchId,
-        values_made: BatchId,
         appends: BatchId,
         passes: Pass,
         selected: SelectJob,

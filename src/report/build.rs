@@ -1,32 +1,30 @@
 //! Makes the report from what the machine counted.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use tamis_arch::{
-    Accelerator, area,
+    Accelerator,
     energy::EnergyTable,
-    units::{Bits, Bytes, Cycles, Megahertz},
+    units::{Cycles, Megahertz},
 };
-use tamis_sim::outcome::{BlockOutcome, Outcome, Traffic};
-use tamis_workloads::{
-    plan::Phase,
-    quality::LayerQuality,
-    table::{Row, Table},
-    trace::TraceFile,
-};
+use tamis_sim::outcome::{BlockOutcome, Outcome};
+use tamis_workloads::{plan::Phase, quality::LayerQuality};
 
 use super::{
-    BlockActivity, Dram, Generation, Layer, Machine, Operations, OverDense, PhaseReport, Policy,
-    Quality, Queries, Report, SCHEMA, Technology, Workload,
+    BlockActivity, Generation, Layer, Operations, OverDense, PhaseReport, Policy, Quality, Queries,
+    Report, SCHEMA,
     baselines::{self, Baseline},
     bound::{Bound, Rows},
     dense::{Counted, Dense},
-    energy::{self, Energy},
+    describe,
+    dram::Dram,
+    energy::Energy,
+    memory::MemoryActivity,
     ratio,
 };
 use crate::{
-    exit::{Exit, Failure, OrExit},
-    simulation::{self, Played, Work},
+    exit::Failure,
+    simulation::{Played, Work},
 };
 
 /// The report of what was played.
@@ -42,10 +40,10 @@ pub(crate) fn report(
     Ok(Report {
         schema: SCHEMA,
         version: env!("CARGO_PKG_VERSION"),
-        machine: describe(machine, prices),
+        machine: describe::machine(machine, prices),
         workload: match work {
-            Work::Trace { trace, .. } => workload_of_trace(trace)?,
-            Work::Table { table } => workload_of_table(table, machine.formats.operand),
+            Work::Trace { trace, .. } => describe::trace(trace)?,
+            Work::Table { table } => describe::table(table, machine.formats.operand),
         },
         policies,
     })
@@ -68,70 +66,6 @@ pub(crate) fn put_beside_dense(policies: &mut [Policy]) {
     }
 }
 
-fn describe(machine: &Accelerator, prices: &EnergyTable) -> Machine {
-    let multipliers = machine.qk_array.multipliers + machine.pv_array.multipliers;
-    let clock_mhz = machine.core.clock.0.get();
-    Machine {
-        name: machine.name.clone(),
-        digest: machine.digest(),
-        clock_mhz,
-        topk_seed: machine.topk.seed,
-        peak_operations_per_second: 2e6 * f64::from(multipliers) * clock_mhz as f64,
-        peak_dram_bytes_per_second: machine.dram.peak_bytes_per_second(),
-        technology: Technology {
-            table: prices.name.clone(),
-            node_nm: prices.node_nm,
-            voltage_v: prices.voltage_v,
-            temperature_c: prices.temperature_c,
-        },
-        area_mm2: area::report(machine, prices).total(),
-    }
-}
-
-fn workload_of_trace(trace: &TraceFile) -> Result<Workload, Failure> {
-    let shape = trace.shape();
-    Ok(Workload {
-        model: shape.model.clone(),
-        digest: trace.digest().or_exit(Exit::Input)?,
-        layers: shape.layers,
-        heads: shape.heads,
-        kv_heads: shape.kv_heads,
-        head_dim: shape.head_dim,
-        seq_len: shape.seq_len,
-        prompt_len: shape.prompt_len,
-        widths: None,
-    })
-}
-
-/// The widths of K and V that a table states, and what its -1, not quantised, runs as.
-fn widths(table: &Table, operand: Bits) -> String {
-    let told = |of: fn(&Row) -> Option<u32>| {
-        let found: BTreeSet<Option<u32>> = table.rows.iter().map(of).collect();
-        let each = found.into_iter().map(|bits| {
-            bits.map_or_else(|| format!("-1 as {}", operand.0), |bits| bits.to_string())
-        });
-        each.collect::<Vec<_>>().join(", ")
-    };
-    let (key, value) = (told(|row| row.key_bits), told(|row| row.value_bits));
-    format!("bits: K (quant_key_bit) {key}; V (quant_value_bit) {value}; Q {}", operand.0)
-}
-
-fn workload_of_table(table: &Table, operand: Bits) -> Workload {
-    let size = simulation::dimensions_of_table(table);
-    let first = table.rows.iter().map(|row| row.length).min();
-    Workload {
-        model: table.configuration.clone().unwrap_or_else(|| "workload table".to_owned()),
-        digest: table.sha256.clone(),
-        layers: size.layers,
-        heads: size.heads,
-        kv_heads: size.kv_heads,
-        head_dim: size.head_dim,
-        seq_len: size.tokens,
-        prompt_len: first.map(|length| length - 1),
-        widths: Some(widths(table, operand)),
-    }
-}
-
 fn policy(machine: &Accelerator, prices: &EnergyTable, work: &Work, played: &Played) -> Policy {
     let rates = Rates::of(machine);
     let phases = played.outcomes.iter().map(|outcome| {
@@ -145,7 +79,7 @@ fn policy(machine: &Accelerator, prices: &EnergyTable, work: &Work, played: &Pla
             outcome,
             dense: dense(work, outcome.phase),
             quality,
-            row_hit_rate: energy::channels(outcome).hit_rate(),
+            memory: MemoryActivity::of(&outcome.channels, &machine.dram),
             bound: Bound::of(outcome, machine, rows(work, played)),
             baselines: baselines::compare(work, outcome.phase, seconds, Some(energy.total.typical)),
             energy: Some(energy),
@@ -205,14 +139,14 @@ pub(crate) struct Ran<'a> {
     /// Of each layer, in order.
     pub(crate) quality: Option<Vec<LayerQuality>>,
     pub(crate) energy: Option<Energy>,
-    pub(crate) row_hit_rate: Option<f64>,
+    pub(crate) memory: MemoryActivity,
     pub(crate) bound: Option<Bound>,
     pub(crate) baselines: BTreeMap<String, Baseline>,
 }
 
 /// The report of one phase.
 pub(crate) fn phase(ran: Ran<'_>, rates: &Rates) -> PhaseReport {
-    let Ran { outcome, dense, quality, energy, row_hit_rate, bound, baselines } = ran;
+    let Ran { outcome, dense, quality, energy, memory, bound, baselines } = ran;
     let of_layer = |layer| {
         let mut layers = quality.iter().flatten();
         layers.find(|entry| entry.layer == layer).map(|entry| judge(std::slice::from_ref(entry)))
@@ -231,7 +165,7 @@ pub(crate) fn phase(ran: Ran<'_>, rates: &Rates) -> PhaseReport {
         over_dense: None,
         bound,
         layers: layers.collect(),
-        dram: dram(&outcome.traffic, &dense, row_hit_rate, time, rates),
+        dram: Dram::of(&outcome.traffic, &dense, memory, time, rates),
         operations: operations(outcome, &dense, time),
         energy,
         blocks: outcome.blocks.iter().map(|block| (block.block, activity(block))).collect(),
@@ -252,49 +186,6 @@ fn judge(layers: &[LayerQuality]) -> Quality {
         live_rows_share: ratio(live, sum(|layer| layer.dense_rows as f64)),
         clipped_values: layers.iter().map(|layer| layer.clipped_values).sum(),
     }
-}
-
-fn dram(
-    traffic: &Traffic,
-    dense: &Dense,
-    row_hit_rate: Option<f64>,
-    seconds: f64,
-    rates: &Rates,
-) -> Dram {
-    let Bytes(total) = total_bytes(traffic);
-    let dense_bytes = |width| dense.bytes(Bits(width), rates.counted).0;
-    let reduction = |dense: u64| ratio(dense as f64, total as f64);
-    let (fp32, fp16, twelve) = (dense_bytes(32), dense_bytes(16), dense_bytes(12));
-    let bandwidth = ratio(total as f64, seconds);
-    Dram {
-        query_read_bytes: traffic.query_read_bytes.0,
-        key_msb_read_bytes: traffic.key_msb_read_bytes.0,
-        key_lsb_read_bytes: traffic.key_lsb_read_bytes.0,
-        value_read_bytes: traffic.value_read_bytes.0,
-        output_written_bytes: traffic.output_written_bytes.0,
-        key_value_written_bytes: traffic.key_value_written_bytes.0,
-        total_bytes: total,
-        dense_fp32_bytes: fp32,
-        dense_fp16_bytes: fp16,
-        dense_12_bit_bytes: twelve,
-        reduction_against_dense_fp32: reduction(fp32),
-        reduction_against_dense_fp16: reduction(fp16),
-        reduction_against_dense_12_bit: reduction(twelve),
-        row_hit_rate,
-        bandwidth_bytes_per_second: bandwidth,
-        bandwidth_utilization: bandwidth
-            .and_then(|bandwidth| ratio(bandwidth, rates.peak_dram_bytes_per_second)),
-    }
-}
-
-/// Everything that crossed the memory's pins.
-pub(crate) fn total_bytes(traffic: &Traffic) -> Bytes {
-    traffic.query_read_bytes
-        + traffic.key_msb_read_bytes
-        + traffic.key_lsb_read_bytes
-        + traffic.value_read_bytes
-        + traffic.output_written_bytes
-        + traffic.key_value_written_bytes
 }
 
 fn operations(outcome: &Outcome, dense: &Dense, seconds: f64) -> Operations {

@@ -1,13 +1,14 @@
 //! Every key of the report, with its unit and meaning: what the CSV has for columns, and the reference
 //! page has for rows. `fields.csv` lists them; the tests hold it against the report.
 
+use tamis_dram::Wait;
 use tamis_sim::outcome::Block;
 
 /// The list: key, unit, meaning.
 const LIST: &str = include_str!("fields.csv");
 
 /// Where each key stands in the JSON, in the order of the report; `[]` is each item of a list,
-/// `{block}` each key of a map.
+/// `{block}` and its like each key of a map.
 pub(crate) fn paths() -> Vec<String> {
     let mut reader = csv::Reader::from_reader(LIST.as_bytes());
     let path = |row: csv::Result<csv::StringRecord>| {
@@ -27,10 +28,19 @@ pub(crate) fn columns() -> Vec<String> {
                 None => format!("policy.{path}"),
             },
         };
-        let is_flat = !["[]", "{device}", "{knob}"].iter().any(|mark| path.contains(mark));
+        let is_flat =
+            !["[]", "{device}", "{knob}", "{cause}"].iter().any(|mark| path.contains(mark));
         is_flat.then_some(path)
     });
-    flat.flat_map(|path| each_block(&path)).collect()
+    flat.flat_map(|path| each_block(&path)).flat_map(|path| each_wait(&path)).collect()
+}
+
+/// A path for each kind of wait, where it is one of every kind.
+fn each_wait(path: &str) -> Vec<String> {
+    if !path.contains("{wait}") {
+        return vec![path.to_owned()];
+    }
+    Wait::ALL.iter().map(|wait| path.replace("{wait}", wait.name())).collect()
 }
 
 /// A path for each block, where it is one of every block.
@@ -72,6 +82,8 @@ mod tests {
             Some("blocks") => Some("{block}"),
             Some("baselines") => Some("{device}"),
             Some("knobs") => Some("{knob}"),
+            Some("wait_clocks") => Some("{wait}"),
+            Some("lost_clocks") => Some("{cause}"),
             _ => None,
         };
         match value {
@@ -122,6 +134,7 @@ mod tests {
             ("°C", "_c"),
             ("s", "_seconds"),
             ("cycles", "_cycles"),
+            ("clocks", "_clocks"),
             ("bytes", "_bytes"),
             ("pJ", "_pj"),
             ("W", "_w"),
@@ -132,12 +145,16 @@ mod tests {
         for field in all() {
             let Some((_, ending)) = endings.iter().find(|(unit, _)| *unit == field.unit) else {
                 let plain = ["", "1/s", "ratio", "share", "layers", "heads", "values", "tokens"];
-                let known = plain.iter().chain(&["steps", "rows"]).any(|unit| *unit == field.unit);
+                let known = plain
+                    .iter()
+                    .chain(&["steps", "rows", "transactions"])
+                    .any(|unit| *unit == field.unit);
                 assert!(known, "`{}` has the unit {}", field.key, field.unit);
                 continue;
             };
             let key = field.key.trim_end_matches(".low").trim_end_matches(".high");
             let key = key.trim_end_matches(".typical");
+            let key = key.trim_end_matches(".{wait}").trim_end_matches(".{cause}");
             assert!(key.ends_with(ending), "`{}` is in {}", field.key, field.unit);
         }
     }

@@ -3,99 +3,150 @@
 use std::{cmp::Reverse, collections::BTreeMap};
 
 use serde::Serialize;
-use tamis_arch::dram::{Dram, Standard};
+use tamis_arch::dram::{Buses, Command, Dram, Sharing, Standard};
 use tamis_dram::{Latencies, Rows, Stats, Wait};
 
 use super::ratio;
 
 /// Where the clocks of data buses went. Every clock of every bus is in one place.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub(crate) struct BusCycles {
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct DataBuses {
     /// Elapsed clocks of the DRAM times data buses (pseudo-channels).
+    #[serde(rename = "elapsed_clocks")]
     pub(crate) elapsed: u64,
     /// Data moved.
+    #[serde(rename = "moving_data_clocks")]
     pub(crate) moving_data: u64,
-    /// None did, by what the next transfer waited for: a constraint by its name in the standard, or a bus.
-    pub(crate) lost: BTreeMap<String, u64>,
-    /// The same, by kind of wait.
+    /// None did, by kind of wait; every kind is there.
+    #[serde(rename = "wait_clocks")]
     pub(crate) waits: BTreeMap<Wait, u64>,
+    /// The same, by what the next transfer waited for: a constraint by its name in the standard, or a bus.
+    #[serde(rename = "lost_clocks")]
+    pub(crate) lost: BTreeMap<String, u64>,
 }
 
-/// What a memory spends most of its time on.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+/// What limits a memory.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub(crate) struct Limit {
-    /// `data bus`, or the kind of wait that most cycles are lost to, by its [`title`].
+    /// `data_bus`, `row_bus` or `column_bus`, or the name of a kind of wait.
     pub(crate) by: &'static str,
-    /// Of the cycles.
+    /// Whether a bus is busy, or clocks of the data buses are lost to waits.
+    pub(crate) how: How,
+    /// Of the clocks.
     pub(crate) share: f64,
 }
 
-/// Data buses that move data in this share of the cycles are themselves the limit.
+/// See [`Limit::how`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum How {
+    Busy,
+    Lost,
+}
+
+impl Limit {
+    /// A bus that is as good as full, else what most clocks of the data buses are lost to. What is lost is charged
+    /// transfer by transfer, so that a full command bus can show as many small waits: hence it is looked at first.
+    fn of(data: &DataBuses, commands: &CommandBuses) -> Option<Self> {
+        let buses = [
+            ("data_bus", data.share(data.moving_data)),
+            (Wait::RowBus.name(), commands.row_utilization),
+            (Wait::ColumnBus.name(), commands.column_utilization),
+        ];
+        let full = buses.into_iter().find_map(|(by, busy)| {
+            let share = busy.filter(|share| *share >= FULL)?;
+            Some(Self { by, how: How::Busy, share })
+        });
+        full.or_else(|| {
+            let (wait, clocks) = *data.longest_waits().first()?;
+            Some(Self { by: wait.name(), how: How::Lost, share: data.share(clocks)? })
+        })
+    }
+
+    /// What it is called in a sentence.
+    pub(crate) fn title(&self) -> String {
+        self.by.replace('_', " ")
+    }
+}
+
+/// Shares of the clocks in which commands were on the buses. Where a standard has one bus, both are its share.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub(crate) struct CommandBuses {
+    pub(crate) row_utilization: Option<f64>,
+    pub(crate) column_utilization: Option<f64>,
+}
+
+impl CommandBuses {
+    fn of(stats: &Stats, dram: &Dram) -> Self {
+        let standard = &dram.standard;
+        let ticks = match dram.controller.command_bus {
+            Sharing::Shared => stats.channel_ticks,
+            Sharing::Split => stats.pseudo_ticks.total(),
+        };
+        let busy = |on_it: fn(Command) -> bool| {
+            let commands = Command::ALL.iter().filter(|command| on_it(**command));
+            let held = commands.map(|command| {
+                stats.count(*command) * u64::from(standard.occupancy[command.index()])
+            });
+            ratio(held.sum::<u64>() as f64, ticks.0 as f64)
+        };
+        match standard.buses {
+            Buses::RowAndColumn => Self {
+                row_utilization: busy(|command| !command.is_column()),
+                column_utilization: busy(Command::is_column),
+            },
+            Buses::Single => {
+                let both = busy(|_| true);
+                Self { row_utilization: both, column_utilization: both }
+            }
+        }
+    }
+}
+
+/// A bus that is busy in this share of the clocks is a limit: refreshes alone take nearly a tenth.
 const FULL: f64 = 0.9;
 
-/// The limit where hardly a cycle is lost.
-pub(crate) const DATA_BUS: &str = "data bus";
-
-impl BusCycles {
+impl DataBuses {
     pub(crate) fn of(stats: &Stats, standard: &Standard) -> Self {
         let lost = stats.lost.iter().map(|(cause, ticks)| (cause.clone(), ticks.0));
-        let mut waits = BTreeMap::new();
+        let mut waits: BTreeMap<Wait, u64> = Wait::ALL.iter().map(|wait| (*wait, 0)).collect();
         for (cause, ticks) in &stats.lost {
             *waits.entry(wait(cause, standard)).or_default() += ticks.0;
         }
         Self {
             elapsed: stats.pseudo_ticks.total().0,
             moving_data: stats.data_ticks.0,
-            lost: lost.collect(),
             waits,
+            lost: lost.collect(),
         }
     }
 
-    pub(crate) fn share(&self, cycles: u64) -> Option<f64> {
-        ratio(cycles as f64, self.elapsed as f64)
+    pub(crate) fn share(&self, clocks: u64) -> Option<f64> {
+        ratio(clocks as f64, self.elapsed as f64)
     }
 
-    /// Kinds of waits, the largest first.
-    pub(crate) fn largest_waits(&self) -> Vec<(Wait, u64)> {
-        largest_first(self.waits.iter().map(|(wait, cycles)| (*wait, *cycles)))
+    /// Kinds of waits that there were, the longest first.
+    pub(crate) fn longest_waits(&self) -> Vec<(Wait, u64)> {
+        let met = self.waits.iter().filter(|(_, clocks)| **clocks > 0);
+        longest_first(met.map(|(wait, clocks)| (*wait, *clocks)))
     }
 
-    /// The causes of one kind, the largest first.
+    /// The causes of one kind, the longest first.
     pub(crate) fn causes(&self, of: Wait, standard: &Standard) -> Vec<(&str, u64)> {
-        let all = self.lost.iter().map(|(cause, cycles)| (cause.as_str(), *cycles));
-        largest_first(all.filter(|(cause, _)| wait(cause, standard) == of))
-    }
-
-    /// The data bus where it is as good as full, else what most is lost to.
-    pub(crate) fn limit(&self) -> Option<Limit> {
-        let moving = self.share(self.moving_data)?;
-        if moving >= FULL {
-            return Some(Limit { by: DATA_BUS, share: moving });
-        }
-        let (wait, cycles) = *self.largest_waits().first()?;
-        Some(Limit { by: title(wait), share: self.share(cycles)? })
+        let all = self.lost.iter().map(|(cause, clocks)| (cause.as_str(), *clocks));
+        longest_first(all.filter(|(cause, _)| wait(cause, standard) == of))
     }
 }
 
-fn largest_first<T: Ord + Copy>(parts: impl Iterator<Item = (T, u64)>) -> Vec<(T, u64)> {
+fn longest_first<T: Ord + Copy>(parts: impl Iterator<Item = (T, u64)>) -> Vec<(T, u64)> {
     let mut parts = parts.collect::<Vec<_>>();
-    parts.sort_by_key(|&(part, cycles)| (Reverse(cycles), part));
+    parts.sort_by_key(|&(part, clocks)| (Reverse(clocks), part));
     parts
 }
 
-/// What reports call a kind of wait.
-pub(crate) fn title(wait: Wait) -> &'static str {
-    match wait {
-        Wait::NoRequest => "no request",
-        Wait::ColumnBus => "column bus",
-        Wait::RowBus => "row bus",
-        Wait::ColumnSpacing => "column spacing",
-        Wait::RowSpacing => "activate spacing",
-        Wait::RowChange => "row changes",
-        Wait::Turnaround => "turnaround",
-        Wait::Refresh => "refresh",
-        Wait::StillWaiting => "still waiting",
-    }
+/// What tables call a kind of wait.
+pub(crate) fn title(wait: Wait) -> String {
+    wait.name().replace('_', " ")
 }
 
 /// The kind of a cause that a memory of this standard gave.
@@ -130,10 +181,15 @@ impl RowOutcomes {
 /// ends of the steps of a histogram: at most a sixteenth too long.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub(crate) struct ReadLatency {
+    #[serde(rename = "mean_clocks")]
     pub(crate) mean: f64,
+    #[serde(rename = "p50_clocks")]
     pub(crate) p50: u64,
+    #[serde(rename = "p90_clocks")]
     pub(crate) p90: u64,
+    #[serde(rename = "p99_clocks")]
     pub(crate) p99: u64,
+    #[serde(rename = "max_clocks")]
     pub(crate) max: u64,
 }
 
@@ -160,53 +216,90 @@ pub(crate) struct ChannelReport {
     /// Share of its peak.
     pub(crate) bandwidth_utilization: Option<f64>,
     pub(crate) rows: RowOutcomes,
-    pub(crate) read_latency_cycles: Option<ReadLatency>,
+    pub(crate) read_latency: Option<ReadLatency>,
     pub(crate) limited_by: Option<Limit>,
-    pub(crate) data_bus_cycles: BusCycles,
+    pub(crate) command_buses: CommandBuses,
+    pub(crate) data_buses: DataBuses,
 }
 
 impl ChannelReport {
-    fn of(channel: u32, stats: &Stats, standard: &Standard) -> Self {
-        let cycles = BusCycles::of(stats, standard);
+    fn of(channel: u32, stats: &Stats, dram: &Dram) -> Self {
+        let data_buses = DataBuses::of(stats, &dram.standard);
+        let command_buses = CommandBuses::of(stats, dram);
         Self {
             channel,
             read_bytes: stats.read_bytes.0,
             written_bytes: stats.written_bytes.0,
-            bandwidth_utilization: cycles.share(cycles.moving_data),
+            bandwidth_utilization: data_buses.share(data_buses.moving_data),
             rows: RowOutcomes::of(&stats.rows),
-            read_latency_cycles: ReadLatency::of(&stats.read_latency),
-            limited_by: cycles.limit(),
-            data_bus_cycles: cycles,
+            read_latency: ReadLatency::of(&stats.read_latency),
+            limited_by: Limit::of(&data_buses, &command_buses),
+            command_buses,
+            data_buses,
         }
     }
 
     /// A report for each channel, in order.
-    pub(crate) fn of_all(channels: &[Stats], standard: &Standard) -> Vec<Self> {
-        (0..).zip(channels).map(|(channel, stats)| Self::of(channel, stats, standard)).collect()
+    fn of_all(channels: &[Stats], dram: &Dram) -> Vec<Self> {
+        (0..).zip(channels).map(|(channel, stats)| Self::of(channel, stats, dram)).collect()
     }
 }
 
-/// Seconds of so many clocks of a memory.
-pub(crate) fn seconds(dram: &Dram, clocks: f64) -> f64 {
-    clocks / (dram.clock.0.get() as f64 * 1e6)
+/// What a memory did: all channels together, and each.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct MemoryActivity {
+    /// The DRAM's: that of all clocks here.
+    #[serde(rename = "dram_clock_mhz")]
+    pub(crate) clock_mhz: u64,
+    pub(crate) rows: RowOutcomes,
+    pub(crate) read_latency: Option<ReadLatency>,
+    pub(crate) limited_by: Option<Limit>,
+    pub(crate) command_buses: CommandBuses,
+    pub(crate) data_buses: DataBuses,
+    pub(crate) channels: Vec<ChannelReport>,
+}
+
+impl MemoryActivity {
+    /// From what each channel of this memory counted.
+    pub(crate) fn of(channels: &[Stats], dram: &Dram) -> Self {
+        let mut all = Stats::default();
+        channels.iter().for_each(|channel| all += channel);
+        let data_buses = DataBuses::of(&all, &dram.standard);
+        let command_buses = CommandBuses::of(&all, dram);
+        Self {
+            clock_mhz: dram.clock.0.get(),
+            rows: RowOutcomes::of(&all.rows),
+            read_latency: ReadLatency::of(&all.read_latency),
+            limited_by: Limit::of(&data_buses, &command_buses),
+            command_buses,
+            data_buses,
+            channels: ChannelReport::of_all(channels, dram),
+        }
+    }
+
+    /// Of so many clocks.
+    pub(crate) fn seconds(&self, clocks: u64) -> f64 {
+        clocks as f64 / (self.clock_mhz as f64 * 1e6)
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use tamis_arch::dram::Controller;
     use tamis_dram::{Residency, Ticks};
 
     use super::*;
 
-    fn cycles(moving_data: u64, lost: &[(&str, u64)]) -> BusCycles {
-        let elapsed = moving_data + lost.iter().map(|(_, cycles)| cycles).sum::<u64>();
-        let lost = lost.iter().map(|(cause, cycles)| ((*cause).to_owned(), Ticks(*cycles)));
+    fn clocks(moving_data: u64, lost: &[(&str, u64)]) -> DataBuses {
+        let elapsed = moving_data + lost.iter().map(|(_, clocks)| clocks).sum::<u64>();
+        let lost = lost.iter().map(|(cause, clocks)| ((*cause).to_owned(), Ticks(*clocks)));
         let stats = Stats {
             pseudo_ticks: Residency { open: Ticks(elapsed), ..Residency::default() },
             data_ticks: Ticks(moving_data),
             lost: lost.collect(),
             ..Stats::default()
         };
-        BusCycles::of(&stats, &hbm2())
+        DataBuses::of(&stats, &hbm2())
     }
 
     fn hbm2() -> Standard {
@@ -214,22 +307,53 @@ mod tests {
     }
 
     #[test]
-    fn the_limit_is_the_largest_loss_unless_the_bus_is_full() {
-        let limit = |moving, lost: &[_]| cycles(moving, lost).limit().map(|l| (l.by, l.share));
+    fn the_limit_is_the_longest_wait_unless_a_bus_is_full() {
+        let idle = CommandBuses { row_utilization: Some(0.89), column_utilization: Some(0.5) };
+        let limit = |moving, lost: &[_], commands| {
+            Limit::of(&clocks(moving, lost), &commands)
+                .map(|limit| (limit.by, limit.how, limit.share))
+        };
         let lost = [("tCCD_L", 20), ("row bus", 30)];
-        assert_eq!(limit(50, &lost), Some(("row bus", 0.3)));
-        assert_eq!(limit(450, &lost), Some((DATA_BUS, 0.9)));
-        assert_eq!(limit(449, &lost).expect("time passed").0, "row bus");
-        assert_eq!(limit(0, &[]), None);
+        assert_eq!(limit(50, &lost, idle), Some(("row_bus", How::Lost, 0.3)));
+        assert_eq!(limit(450, &lost, idle), Some(("data_bus", How::Busy, 0.9)));
+        assert_eq!(limit(449, &lost, idle).expect("time passed").1, How::Lost);
+        let full = CommandBuses { row_utilization: Some(0.9), ..idle };
+        assert_eq!(limit(50, &[("tCCD_L", 50)], full), Some(("row_bus", How::Busy, 0.9)));
+        assert_eq!(limit(0, &[], CommandBuses::default()), None);
     }
 
     #[test]
     fn causes_of_one_kind_are_added_up() {
         let lost = [("tRP", 4), ("tRCD", 7), ("row bus", 10), ("tRRD_S", 2), ("tFAW", 3)];
-        let cycles = cycles(74, &lost);
+        let clocks = clocks(74, &lost);
         let expected = [(Wait::RowChange, 11), (Wait::RowBus, 10), (Wait::RowSpacing, 5)];
-        assert_eq!(cycles.largest_waits(), expected);
-        assert_eq!(cycles.limit(), Some(Limit { by: "row changes", share: 0.11 }));
-        assert_eq!(cycles.causes(Wait::RowChange, &hbm2()), [("tRCD", 7), ("tRP", 4)]);
+        assert_eq!(clocks.longest_waits(), expected);
+        assert_eq!(clocks.causes(Wait::RowChange, &hbm2()), [("tRCD", 7), ("tRP", 4)]);
+    }
+
+    #[test]
+    fn a_command_keeps_its_bus_as_long_as_the_standard_says() {
+        let memory = |standard, command_bus| {
+            let controller = Controller { command_bus, ..Controller::usual() };
+            Dram::new(standard, 1, "tamis", controller).expect("a memory")
+        };
+        let mut stats = Stats {
+            channel_ticks: Ticks(100),
+            pseudo_ticks: Residency { open: Ticks(200), ..Residency::default() },
+            ..Stats::default()
+        };
+        for (command, count) in
+            [(Command::Activate, 10), (Command::Precharge, 5), (Command::Read, 40)]
+        {
+            stats.commands[command.index()] = count;
+        }
+        let busy = |dram: &Dram| {
+            let buses = CommandBuses::of(&stats, dram);
+            [buses.row_utilization, buses.column_utilization]
+        };
+        // HBM2: an activate takes two clocks of a bus of its own kind. DDR4: one bus, a clock each.
+        assert_eq!(busy(&memory("hbm2", Sharing::Shared)), [Some(0.25), Some(0.4)]);
+        assert_eq!(busy(&memory("hbm2", Sharing::Split)), [Some(0.125), Some(0.2)]);
+        assert_eq!(busy(&memory("ddr4", Sharing::Shared)), [Some(0.55), Some(0.55)]);
     }
 }

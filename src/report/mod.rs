@@ -5,6 +5,8 @@
 
 mod build;
 mod csv;
+mod describe;
+mod dram;
 mod fields;
 mod json;
 #[cfg(test)]
@@ -32,7 +34,7 @@ use tamis_arch::{energy::Spread, units::SquareMillimetres};
 use tamis_sim::outcome::Block;
 use tamis_workloads::plan::Phase;
 
-use self::{baselines::Baseline, bound::Bound, energy::Energy};
+use self::{baselines::Baseline, bound::Bound, dram::Dram, energy::Energy};
 
 /// Number of the layout of this value; grows when a key changes its meaning or goes away.
 pub(crate) const SCHEMA: u32 = 1;
@@ -192,29 +194,6 @@ pub(crate) struct Quality {
     pub(crate) live_rows_share: Option<f64>,
     /// Values of decoded tokens beyond the scale of the prompt, which saturated.
     pub(crate) clipped_values: u64,
-}
-
-/// Traffic of the memory.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct Dram {
-    pub(crate) query_read_bytes: u64,
-    pub(crate) key_msb_read_bytes: u64,
-    pub(crate) key_lsb_read_bytes: u64,
-    pub(crate) value_read_bytes: u64,
-    pub(crate) output_written_bytes: u64,
-    pub(crate) key_value_written_bytes: u64,
-    pub(crate) total_bytes: u64,
-    pub(crate) dense_fp32_bytes: u64,
-    pub(crate) dense_fp16_bytes: u64,
-    pub(crate) dense_12_bit_bytes: u64,
-    pub(crate) reduction_against_dense_fp32: Option<f64>,
-    pub(crate) reduction_against_dense_fp16: Option<f64>,
-    pub(crate) reduction_against_dense_12_bit: Option<f64>,
-    /// Share of the accesses that found their row open.
-    pub(crate) row_hit_rate: Option<f64>,
-    pub(crate) bandwidth_bytes_per_second: Option<f64>,
-    /// Share of the peak.
-    pub(crate) bandwidth_utilization: Option<f64>,
 }
 
 /// Work of QK and PV; a multiply-accumulate is two operations.

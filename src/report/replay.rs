@@ -14,10 +14,7 @@ use tamis_arch::{
 };
 use tamis_dram::{DramEnergy, Kind, Standby, Stats, command_energy, energy, standby_energy};
 
-use super::{
-    memory::{self, BusCycles, ChannelReport, Limit, ReadLatency, RowOutcomes},
-    ratio,
-};
+use super::{memory::MemoryActivity, ratio};
 
 /// Number of the layout of this value; grows when a key changes its meaning or goes away.
 const SCHEMA: u32 = 1;
@@ -56,7 +53,6 @@ impl Asked {
 struct Memory {
     standard: String,
     description: String,
-    clock_mhz: u64,
     channels: u32,
     pseudo_channels: u32,
     transaction_bytes: u64,
@@ -82,12 +78,9 @@ pub(crate) struct ReplayReport<'d> {
     bandwidth_bytes_per_second: Option<f64>,
     /// Share of the peak.
     bandwidth_utilization: Option<f64>,
-    rows: RowOutcomes,
-    read_latency_cycles: Option<ReadLatency>,
     energy: Energy,
-    limited_by: Option<Limit>,
-    data_bus_cycles: BusCycles,
-    channels: Vec<ChannelReport>,
+    #[serde(flatten)]
+    activity: MemoryActivity,
     #[serde(skip)]
     dram: &'d Dram,
 }
@@ -139,10 +132,10 @@ impl<'d> ReplayReport<'d> {
         replay: &tamis_dram::Replay,
     ) -> Self {
         let stats = &replay.stats;
-        let seconds = memory::seconds(dram, replay.end.0 as f64);
+        let activity = MemoryActivity::of(&replay.channels, dram);
+        let seconds = activity.seconds(replay.end.0);
         let bytes = (stats.read_bytes + stats.written_bytes).0 as f64;
         let bandwidth = ratio(bytes, seconds);
-        let data_bus_cycles = BusCycles::of(stats, &dram.standard);
         Self {
             schema: SCHEMA,
             version: env!("CARGO_PKG_VERSION"),
@@ -156,12 +149,8 @@ impl<'d> ReplayReport<'d> {
             bandwidth_bytes_per_second: bandwidth,
             bandwidth_utilization: bandwidth
                 .and_then(|bandwidth| ratio(bandwidth, dram.peak_bytes_per_second())),
-            rows: RowOutcomes::of(&stats.rows),
-            read_latency_cycles: ReadLatency::of(&stats.read_latency),
             energy: Energy::of(dram, stats),
-            limited_by: data_bus_cycles.limit(),
-            data_bus_cycles,
-            channels: ChannelReport::of_all(&replay.channels, &dram.standard),
+            activity,
             dram,
         }
     }
@@ -180,7 +169,6 @@ fn describe(dram: &Dram) -> Memory {
     Memory {
         standard: dram.standard_name.clone(),
         description: dram.standard.description.clone(),
-        clock_mhz: dram.clock.0.get(),
         channels: dram.channels,
         pseudo_channels: dram.standard.organisation.pseudo_channels,
         transaction_bytes: dram.transaction.0,

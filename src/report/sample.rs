@@ -4,9 +4,11 @@ use std::{collections::BTreeMap, num::NonZeroU64};
 
 use serde_json::json;
 use tamis_arch::{
+    dram::{Controller, Dram},
     energy::{Part, Spread},
     units::{Bytes, Cycle, Cycles, Megahertz, Picojoules, SquareMillimetres},
 };
+use tamis_dram::{Residency, Stats, Ticks};
 use tamis_sim::{
     outcome::{Block, BlockOutcome, LayerTime, Outcome, Traffic, Work},
     stats::{Activity, Doing, Interval},
@@ -20,6 +22,7 @@ use super::{
     build::{self, Ran, Rates},
     dense::{Counted, Dense},
     energy::{BlockEnergy, Energy},
+    memory::MemoryActivity,
 };
 
 pub(crate) fn rates() -> Rates {
@@ -116,6 +119,28 @@ pub(crate) fn decode() -> Outcome {
     }
 }
 
+/// One channel of two data buses, at twice the clock of the core: three in four accesses find their row, and the buses
+/// move data in a quarter of the cycles.
+fn memory(outcome: &Outcome) -> MemoryActivity {
+    let dram = Dram::new("hbm2", 1, "tamis", Controller::usual()).expect("a memory");
+    let bus_cycles = 4 * outcome.elapsed.0;
+    let lost = [("no request", 2), ("row bus", 3), ("tRCD", 1), ("tFAW", 4), ("refresh", 2)];
+    let lost = lost.map(|(cause, parts)| (cause.to_owned(), Ticks(bus_cycles * parts / 16)));
+    let rows = tamis_dram::Rows { hits: 3, misses: 1, conflicts: 0 };
+    let mut stats = Stats {
+        channel_ticks: Ticks(bus_cycles / 2),
+        pseudo_ticks: Residency { open: Ticks(bus_cycles), ..Residency::default() },
+        data_ticks: Ticks(bus_cycles / 4),
+        lost: lost.into(),
+        ..Stats::default()
+    };
+    if bus_cycles > 0 {
+        stats.rows = rows;
+        [40, 50, 60, 200].into_iter().for_each(|ticks| stats.read_latency.add(Ticks(ticks)));
+    }
+    MemoryActivity::of(&[stats], &dram)
+}
+
 fn energy(outcome: &Outcome) -> Energy {
     let spread = |pj: f64| {
         let [low, typical, high] = [0.5, 1.0, 2.0].map(|times| Picojoules(times * pj));
@@ -186,7 +211,7 @@ fn phase(outcome: &Outcome, error: f64, mass: f64) -> PhaseReport {
         dense: Dense::of(&shape(), outcome.phase),
         quality: Some(quality(outcome.phase, error, mass)),
         energy: Some(energy(outcome)),
-        row_hit_rate: Some(0.75),
+        memory: memory(outcome),
         bound: Some(bound),
         baselines: baselines.into(),
     };
@@ -257,7 +282,7 @@ pub(crate) fn nothing() -> PhaseReport {
         dense: Dense::default(),
         quality: None,
         energy: None,
-        row_hit_rate: None,
+        memory: memory(&outcome),
         bound: None,
         baselines: BTreeMap::new(),
     };

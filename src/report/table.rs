@@ -1,6 +1,7 @@
 //! The report for people: what was run, what it cost, where the time went, against whom.
 
 mod devices;
+mod waits;
 
 use std::{
     collections::BTreeSet,
@@ -10,7 +11,9 @@ use std::{
 use tamis_arch::{energy::Part, text::counted, units::Picojoules};
 use tamis_sim::outcome::Block;
 
-use super::{BlockActivity, PhaseReport, Policy, Report, Workload, energy::Energy, key};
+use super::{
+    BlockActivity, PhaseReport, Policy, Report, Workload, energy::Energy, key, memory::ReadLatency,
+};
 use crate::{
     grid::Grid,
     text::{
@@ -90,10 +93,10 @@ fn write_costs(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     let columns = columns(report);
     let mut grid = Grid::new(26);
     write_names(&columns, &mut grid);
-    for (title, text) in COSTS {
-        let cells = columns.iter().map(|(_, phase)| text(phase));
-        if title.is_empty() { grid.gap() } else { grid.row(title, cells) }
-    }
+    let phases = columns.iter().map(|(_, phase)| *phase).collect::<Vec<_>>();
+    write_rows(TIME_AND_TRAFFIC, &phases, &mut grid);
+    waits::write(&phases, &mut grid);
+    write_rows(WORK_AND_ENERGY, &phases, &mut grid);
     for (title, text) in GENERATION {
         if columns.iter().any(|(policy, _)| policy.generation.is_some()) {
             grid.row(title, columns.iter().map(|(policy, phase)| text(policy, phase)));
@@ -103,10 +106,17 @@ fn write_costs(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     grid.write(out)
 }
 
+fn write_rows(rows: &[(&str, Text)], phases: &[&PhaseReport], grid: &mut Grid) {
+    for (title, text) in rows {
+        let cells = phases.iter().map(|phase| text(phase));
+        if title.is_empty() { grid.gap() } else { grid.row(title, cells) }
+    }
+}
+
 type Text = fn(&PhaseReport) -> String;
 
-/// The rows of the cost table; an empty title is an empty line.
-const COSTS: &[(&str, Text)] = &[
+/// Rows of the cost table; an empty title is an empty line.
+const TIME_AND_TRAFFIC: &[(&str, Text)] = &[
     ("cycles", |phase| grouped(phase.elapsed_cycles)),
     ("time", |phase| seconds(phase.elapsed_seconds)),
     ("  dense here takes", |phase| or_dash(phase.over_dense.and_then(|o| o.speedup), times)),
@@ -130,6 +140,12 @@ const COSTS: &[(&str, Text)] = &[
     ("bandwidth", |phase| or_dash(phase.dram.bandwidth_bytes_per_second, bytes_per_second)),
     ("  of peak", |phase| or_dash(phase.dram.bandwidth_utilization, percent)),
     ("row hits", |phase| or_dash(phase.dram.row_hit_rate, percent)),
+    ("read latency, median", |phase| read_latency(phase, |latency| latency.p50)),
+    ("  99 % within", |phase| read_latency(phase, |latency| latency.p99)),
+];
+
+/// The same, below where the clocks of the memory went.
+const WORK_AND_ENERGY: &[(&str, Text)] = &[
     ("", |_| String::new()),
     ("operations", |phase| text::count(phase.operations.executed_operations as f64)),
     ("  of dense", |phase| or_dash(phase.operations.executed_share, percent)),
@@ -179,6 +195,12 @@ fn in_decode(
         Some(generation) if phase.phase == tamis_workloads::plan::Phase::Decode => text(generation),
         _ => String::new(),
     }
+}
+
+fn read_latency(phase: &PhaseReport, of: fn(&ReadLatency) -> u64) -> String {
+    let activity = &phase.dram.activity;
+    let latency = activity.read_latency.as_ref().map(of);
+    or_dash(latency.map(|clocks| activity.seconds(clocks)), seconds)
 }
 
 fn energy(phase: &PhaseReport, part: fn(&Energy) -> Picojoules) -> String {

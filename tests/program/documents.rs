@@ -7,7 +7,7 @@ use tamis_arch::{
     energy::{EnergyTable, Spread},
 };
 
-use crate::vocabulary::tamis;
+use crate::vocabulary::{tamis, tamis_in};
 
 fn document(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
@@ -141,7 +141,7 @@ fn subcommands(path: &str, into: &mut BTreeMap<String, ()>) {
 }
 
 /// Documents whose examples are run.
-const DOCUMENTS: [&str; 1] = ["README.md"];
+const DOCUMENTS: [&str; 2] = ["README.md", "docs/guide/dram-replay.md"];
 
 /// Every `$ tamis …` of a `console` block runs, and prints what stands below it. A last line `…`
 /// stands for the rest. With `TAMIS_UPDATE=1` the blocks are written anew.
@@ -184,7 +184,9 @@ fn example_run(block: &str) -> String {
     let (command, shown) = block.split_once('\n').expect("a command and what it prints");
     let words = command.strip_prefix("$ tamis ").expect("an example starts with `$ tamis `");
     let words: Vec<&str> = words.split_whitespace().collect();
-    let printed = tamis(&words).succeeds().stdout();
+    // In the repository, as the files that examples read are named from there.
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let printed = tamis_in(root, &words).succeeds().stdout();
     let lines = shown.strip_suffix(REST).map(|shown| shown.lines().count());
     let kept: String = printed.split_inclusive('\n').take(lines.unwrap_or(usize::MAX)).collect();
     let rest = if lines.is_some() { REST } else { "" };

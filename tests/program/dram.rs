@@ -108,14 +108,14 @@ fn a_file_its_compressed_form_and_standard_input_are_one_trace() {
 
 /// The accounts of data buses: every cycle of each is in one place.
 #[track_caller]
-fn assert_accounts(cycles: &Value, elapsed: u64) {
+fn assert_accounts(buses: &Value, elapsed: u64) {
     let lost = |key: &str| {
-        let parts = cycles[key].as_object().expect("by cause").values();
+        let parts = buses[key].as_object().expect("by cause").values();
         parts.map(number).sum::<u64>()
     };
-    assert_eq!(number(&cycles["elapsed"]), elapsed);
-    assert_eq!(number(&cycles["moving_data"]) + lost("lost"), elapsed);
-    assert_eq!(lost("waits"), lost("lost"));
+    assert_eq!(number(&buses["elapsed_clocks"]), elapsed);
+    assert_eq!(number(&buses["moving_data_clocks"]) + lost("lost_clocks"), elapsed);
+    assert_eq!(lost("wait_clocks"), lost("lost_clocks"));
 }
 
 #[test]
@@ -126,11 +126,11 @@ fn lost_cycles_add_up_to_the_elapsed_ones_in_each_channel_and_in_all() {
     for (dram, buses) in [("hbm2", 2), ("ddr4", 1)] {
         let report = replayed(&trace, &["--dram", dram, "--channels", "4"]);
         let cycles = number(&report["cycles"]);
-        assert_accounts(&report["data_bus_cycles"], 4 * buses * cycles);
+        assert_accounts(&report["data_buses"], 4 * buses * cycles);
         let channels = report["channels"].as_array().expect("a list");
         assert_eq!(channels.len(), 4);
         for channel in channels {
-            assert_accounts(&channel["data_bus_cycles"], buses * cycles);
+            assert_accounts(&channel["data_buses"], buses * cycles);
         }
         let sum = |key: &str| channels.iter().map(|channel| number(&channel[key])).sum::<u64>();
         assert_eq!(sum("read_bytes"), number(&report["read_bytes"]));
@@ -341,4 +341,31 @@ fn a_standard_with_a_fault_with_its_line() {
 fn the_constraints_that_standards_share_can_be_shown() {
     let shown = tamis(&["dram", "show", "jedec"]).succeeds().stdout();
     assert!(shown.contains("name = \"tFAW\""), "{shown}");
+}
+
+#[test]
+fn the_bundled_trace_is_what_its_head_says() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("sim/dram/examples/gather.trace");
+    let text = fs::read_to_string(path).expect("it is in the repository");
+    let kept = (0..8192_u64).filter(|key| key * 2_654_435_761 % (1 << 32) < 1 << 30);
+    let expected: String = kept.map(|key| format!("R {:#x}\n", 64 * key)).collect();
+    let requests: String =
+        text.split_inclusive('\n').filter(|line| !line.starts_with('#')).collect();
+    assert!(requests == expected);
+}
+
+#[test]
+fn a_full_row_bus_is_the_limit_whatever_waits_it_shows_as() {
+    let addresses = (0..4096_u64).map(|i| 64 * (i * 2_654_435_761 % (1 << 22)));
+    let random: String = addresses.map(|address| format!("{address:#x}\n")).collect();
+    let more = ["--mapping", "RoBaRaCoCh", "--queue", "512"];
+    let verdict = |more: &[&str]| {
+        let printed = replay(random.as_str(), more).succeeds().stdout();
+        printed.lines().last().expect("a last line").to_owned()
+    };
+    // An activate takes two clocks of the row bus and a precharge one, for nearly every request.
+    let shared = verdict(&more);
+    assert!(shared.starts_with("What limits the memory: the row bus, busy in 9"), "{shared}");
+    let split = verdict(&[&more[..], &["--row-bus", "split"]].concat());
+    assert!(!split.contains("row bus"), "{split}");
 }

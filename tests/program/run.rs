@@ -45,6 +45,42 @@ fn the_report_has_the_policy_and_dense_beside_it_in_both_phases() {
     }
 }
 
+/// Where the clocks of the memory's data buses went: all of them, in each channel and in all. The presets' DRAM has the
+/// clock of the core and two buses a channel.
+fn assert_memory(dram: &Value, elapsed: u64) {
+    let number = |value: &Value| value.as_u64().unwrap_or_else(|| panic!("{value} in {dram}"));
+    let accounted = |buses: &Value, kind: &str| {
+        let parts = buses[kind].as_object().expect("by cause").values();
+        number(&buses["moving_data_clocks"]) + parts.map(number).sum::<u64>()
+    };
+    let channels = dram["channels"].as_array().expect("a list");
+    let buses = channels.iter().map(|channel| (&channel["data_buses"], 2 * elapsed));
+    let all = 2 * elapsed * channels.len() as u64;
+    for (buses, clocks) in buses.chain([(&dram["data_buses"], all)]) {
+        assert_eq!(number(&buses["elapsed_clocks"]), clocks);
+        assert_eq!(accounted(buses, "lost_clocks"), clocks);
+        assert_eq!(accounted(buses, "wait_clocks"), clocks);
+    }
+    let bytes =
+        |channel: &Value| number(&channel["read_bytes"]) + number(&channel["written_bytes"]);
+    let sum: u64 = channels.iter().map(bytes).sum();
+    assert!(sum <= number(&dram["total_bytes"]), "the channels moved {sum} bytes");
+}
+
+#[test]
+fn the_rows_of_the_data_buses_add_up_in_every_column() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let printed = tamis(&["run", &decoder(folder.path())]).succeeds().stdout();
+    let (_, after) = printed.split_once("\ndata buses, limited by").expect("the rows");
+    let rows = after.lines().skip(1).take_while(|line| line.starts_with("  "));
+    let mut sums = [0.0; 4];
+    for row in rows {
+        let shares = row.split_whitespace().filter_map(|word| word.parse::<f64>().ok());
+        sums.iter_mut().zip(shares).for_each(|(sum, share)| *sum += share);
+    }
+    assert!(sums.iter().all(|sum| (sum - 100.0_f64).abs() < 0.5), "{sums:?} in {printed}");
+}
+
 /// Every part of the report is there, and the parts add up.
 fn assert_phase(phase: &Value) {
     let number = |value: &Value| value.as_u64().unwrap_or_else(|| panic!("{value} in {phase}"));
@@ -72,6 +108,7 @@ fn assert_phase(phase: &Value) {
     ];
     let sum: u64 = streams.iter().map(|stream| number(&dram[stream])).sum();
     assert_eq!(sum, number(&dram["total_bytes"]));
+    assert_memory(dram, elapsed);
     assert!(phase["energy"]["total_pj"]["typical"].as_f64().is_some_and(|energy| energy > 0.0));
     let baselines = phase["baselines"].as_object().expect("by device");
     assert!(baselines.values().any(|device| device["latency_origin"] == "by-construction"));
@@ -170,11 +207,16 @@ fn every_number_of_a_phase_is_a_column() {
     }
 }
 
-/// Paths of the numbers outside lists and devices.
+/// Their keys are names from data, so they are no columns.
+const NAMED_BY_DATA: [&str; 2] = ["baselines", "lost_clocks"];
+
+/// Paths of the numbers outside lists, devices and what a DRAM standard has names for.
 fn numbers_of(path: &str, value: &Value, into: &mut Vec<String>) {
     match value {
         Value::Object(fields) => {
-            for (key, value) in fields.iter().filter(|(key, _)| *key != "baselines") {
+            for (key, value) in
+                fields.iter().filter(|(key, _)| !NAMED_BY_DATA.contains(&key.as_str()))
+            {
                 let dot = if path.is_empty() { "" } else { "." };
                 numbers_of(&format!("{path}{dot}{key}"), value, into);
             }

@@ -1,48 +1,37 @@
 //! Kinds of waits: what the causes of lost ticks have in common, whatever a standard calls its constraints.
 
-use serde::Serialize;
-use tamis_arch::dram::{Command, Constraint, Level, Standard};
+use tamis_arch::{
+    choices,
+    dram::{Command, Constraint, Level, Standard},
+};
 
 use crate::lost::{COLUMN_BUS, NO_REQUEST, REFRESH, ROW_BUS, WAITING};
 
-/// What data buses wait for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Wait {
-    /// A request.
-    NoRequest,
-    /// The bus of the column commands.
-    ColumnBus,
-    /// The bus of the row commands.
-    RowBus,
-    /// The distance of column commands (tCCD).
-    ColumnSpacing,
-    /// The distance of row commands to different banks (tRRD, tFAW).
-    RowSpacing,
-    /// A bank that closes a row and opens another (tRP, tRCD, tRAS, tRC, tRTP, tWR).
-    RowChange,
-    /// The data bus that turns from reads to writes or back (tWTR, tRTW).
-    Turnaround,
-    /// A refresh.
-    Refresh,
-    /// Requests that nothing has been issued for yet when the run ends.
-    StillWaiting,
+choices! {
+    /// What data buses wait for.
+    pub enum Wait {
+        /// A request.
+        NoRequest = "no_request",
+        /// The bus of the column commands.
+        ColumnBus = "column_bus",
+        /// The bus of the row commands.
+        RowBus = "row_bus",
+        /// The distance of column commands (tCCD).
+        ColumnSpacing = "column_spacing",
+        /// The distance of row commands to different banks (tRRD, tFAW).
+        RowSpacing = "activate_spacing",
+        /// A bank that closes a row and opens another (tRP, tRCD, tRAS, tRC, tRTP, tWR).
+        RowChange = "row_changes",
+        /// The data bus that turns from reads to writes or back (tWTR, tRTW).
+        Turnaround = "turnaround",
+        /// A refresh.
+        Refresh = "refresh",
+        /// Requests that nothing has been issued for yet when the run ends.
+        StillWaiting = "still_waiting",
+    }
 }
 
 impl Wait {
-    /// All of them.
-    pub const ALL: [Self; 9] = [
-        Self::NoRequest,
-        Self::ColumnBus,
-        Self::RowBus,
-        Self::ColumnSpacing,
-        Self::RowSpacing,
-        Self::RowChange,
-        Self::Turnaround,
-        Self::Refresh,
-        Self::StillWaiting,
-    ];
-
     /// The kind of a cause of [`Stats::lost`](crate::Stats::lost), counted in a memory of this standard; `None`
     /// of a name that is no cause there.
     #[must_use]

@@ -7,7 +7,7 @@ use tamis_dram::Wait;
 
 use super::{Energy, ReplayReport};
 use crate::{
-    report::memory::{self, DATA_BUS, Limit, ReadLatency},
+    report::memory::{self, How, Limit, ReadLatency},
     text::{bytes, bytes_per_second, grouped, joules, or_dash, percent, plain, seconds},
 };
 
@@ -37,7 +37,7 @@ pub(super) fn write(report: &ReplayReport<'_>, out: &mut dyn Write) -> io::Resul
     write_energy(&report.energy, &mut lines)?;
     lines.gap()?;
     write_cycles(report, &mut lines)?;
-    if let Some(limit) = &report.limited_by {
+    if let Some(limit) = &report.activity.limited_by {
         writeln!(out, "\n{}", verdict(limit, report))?;
     }
     Ok(())
@@ -82,7 +82,7 @@ fn write_head(report: &ReplayReport<'_>, out: &mut dyn Write) -> io::Result<()> 
 
 fn write_speed(report: &ReplayReport<'_>, lines: &mut Lines<'_>) -> io::Result<()> {
     let memory = &report.memory;
-    let clock = format!("of {} MHz, until the last data return", memory.clock_mhz);
+    let clock = format!("of {} MHz, until the last data return", report.activity.clock_mhz);
     lines.line("cycles", &grouped(report.cycles), &clock)?;
     lines.line("time", &seconds(1e-9 * report.time_ns), "")?;
     let moved = report.read_bytes + report.written_bytes;
@@ -99,11 +99,14 @@ fn write_speed(report: &ReplayReport<'_>, lines: &mut Lines<'_>) -> io::Result<(
     let bandwidth = or_dash(report.bandwidth_bytes_per_second, bytes_per_second);
     lines.line("bandwidth", &bandwidth, &peak)?;
     write_spread(report, lines)?;
-    let rows = &report.rows;
+    let commands = &report.activity.command_buses;
+    let columns = format!("busy; the column bus {}", or_dash(commands.column_utilization, percent));
+    lines.line("row-command bus", &or_dash(commands.row_utilization, percent), &columns)?;
+    let rows = &report.activity.rows;
     lines.line("row hits", &or_dash(rows.hit_rate, percent), "the row was open")?;
     lines.line("row misses", &or_dash(rows.miss_rate, percent), "the bank was closed")?;
     lines.line("row conflicts", &or_dash(rows.conflict_rate, percent), "another row was open")?;
-    if let Some(latency) = &report.read_latency_cycles {
+    if let Some(latency) = &report.activity.read_latency {
         write_latency(latency, report, lines)?;
     }
     Ok(())
@@ -111,10 +114,11 @@ fn write_speed(report: &ReplayReport<'_>, lines: &mut Lines<'_>) -> io::Result<(
 
 /// How evenly the channels are used, where there are several.
 fn write_spread(report: &ReplayReport<'_>, lines: &mut Lines<'_>) -> io::Result<()> {
-    if report.channels.len() < 2 {
+    if report.activity.channels.len() < 2 {
         return Ok(());
     }
-    let shares = report.channels.iter().filter_map(|channel| channel.bandwidth_utilization);
+    let shares =
+        report.activity.channels.iter().filter_map(|channel| channel.bandwidth_utilization);
     let [least, most] = [shares.clone().reduce(f64::min), shares.reduce(f64::max)];
     let note = format!("of its peak; the busiest {}", or_dash(most, percent));
     lines.line("  idlest channel", &or_dash(least, percent), &note)
@@ -133,7 +137,7 @@ fn write_latency(
         ("  99 % within", p99, ""),
         ("  longest", max, ""),
     ] {
-        let time = seconds(memory::seconds(report.dram, clocks as f64));
+        let time = seconds(report.activity.seconds(clocks));
         lines.line(title, &time, note)?;
     }
     Ok(())
@@ -165,17 +169,17 @@ fn write_energy(energy: &Energy, lines: &mut Lines<'_>) -> io::Result<()> {
 }
 
 fn write_cycles(report: &ReplayReport<'_>, lines: &mut Lines<'_>) -> io::Result<()> {
-    let cycles = &report.data_bus_cycles;
-    let buses = report.memory.channels * report.memory.pseudo_channels;
-    let title = if buses == 1 {
+    let buses = &report.activity.data_buses;
+    let count = report.memory.channels * report.memory.pseudo_channels;
+    let title = if count == 1 {
         "data bus cycles".to_owned()
     } else {
-        format!("cycles of {buses} data buses")
+        format!("cycles of {count} data buses")
     };
-    lines.line(&title, &grouped(cycles.elapsed), "")?;
-    let share = |part: u64| or_dash(cycles.share(part), percent);
-    lines.line("  moving data", &share(cycles.moving_data), "")?;
-    cycles.largest_waits().into_iter().try_for_each(|(wait, lost)| {
+    lines.line(&title, &grouped(buses.elapsed), "")?;
+    let share = |part: u64| or_dash(buses.share(part), percent);
+    lines.line("  moving data", &share(buses.moving_data), "")?;
+    buses.longest_waits().into_iter().try_for_each(|(wait, lost)| {
         let title = format!("  {}", memory::title(wait));
         lines.line(&title, &share(lost), &meaning(wait, report))
     })
@@ -194,10 +198,10 @@ fn meaning(wait: Wait, report: &ReplayReport<'_>) -> String {
         Wait::RowChange => "bank conflicts and misses",
         Wait::Turnaround => "from reads to writes and back",
     };
-    let cycles = &report.data_bus_cycles;
-    let causes = cycles.causes(wait, &report.dram.standard).into_iter();
+    let buses = &report.activity.data_buses;
+    let causes = buses.causes(wait, &report.dram.standard).into_iter();
     let told = causes.map(|(cause, lost)| {
-        let share = cycles.share(lost).unwrap_or_default();
+        let share = buses.share(lost).unwrap_or_default();
         format!("{cause} {:.1}", 100.0 * share)
     });
     format!("{what}: {}", told.collect::<Vec<_>>().join(", "))
@@ -205,16 +209,15 @@ fn meaning(wait: Wait, report: &ReplayReport<'_>) -> String {
 
 /// The sentence that says what limits the memory.
 fn verdict(limit: &Limit, report: &ReplayReport<'_>) -> String {
-    let cycles = &report.data_bus_cycles;
-    let share = percent(limit.share);
-    if limit.by == DATA_BUS {
-        return format!("What limits the memory: the data bus, busy in {share} of the cycles.");
+    let (what, share) = (limit.title(), percent(limit.share));
+    if limit.how == How::Busy {
+        return format!("What limits the memory: the {what}, busy in {share} of the cycles.");
     }
-    let next = cycles.largest_waits().get(1).and_then(|&(wait, lost)| {
-        cycles
-            .share(lost)
-            .map(|share| format!("; then {}, {}", memory::title(wait), percent(share)))
+    let buses = &report.activity.data_buses;
+    let next = buses.longest_waits().get(1).and_then(|&(wait, lost)| {
+        let share = buses.share(lost).map(percent)?;
+        Some(format!("; then {}, {share}", memory::title(wait)))
     });
     let next = next.unwrap_or_default();
-    format!("What limits the memory: {}, {share} of the cycles{next}.", limit.by)
+    format!("What limits the memory: {what}, {share} of the cycles{next}.")
 }
