@@ -23,10 +23,28 @@ pub enum Wake {
 /// Cycles that the near calendar covers: a bit each in one word.
 const HORIZON: usize = 64;
 
-/// Blocks, a bit each.
-type Blocks = u16;
+/// Some of the blocks: a bit each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Blocks(u16);
 
-const _: () = assert!(Block::COUNT == Blocks::BITS as usize, "a block is a bit");
+impl Blocks {
+    const NONE: Self = Self(0);
+    const ALL: Self = Self(u16::MAX);
+
+    /// Whether `block` is one of them.
+    #[inline]
+    #[must_use]
+    pub fn contains(self, block: Block) -> bool {
+        self.0 >> block as u32 & 1 == 1
+    }
+
+    #[inline]
+    fn insert(&mut self, block: Block) {
+        self.0 |= 1 << block as u32;
+    }
+}
+
+const _: () = assert!(Block::COUNT == u16::BITS as usize, "a block is a bit");
 
 /// The present cycle and the calendar of wakes, lent to each tick.
 ///
@@ -52,9 +70,9 @@ impl Clock {
     pub fn new() -> Self {
         Self {
             now: Cycle::ZERO,
-            due: Blocks::MAX,
-            due_next: 0,
-            near: [0; HORIZON],
+            due: Blocks::ALL,
+            due_next: Blocks::NONE,
+            near: [Blocks::NONE; HORIZON],
             wakes: 0,
             far: BinaryHeap::new(),
             last_move: Cycle::ZERO,
@@ -90,17 +108,17 @@ impl Clock {
     /// Makes `block` due in the next cycle.
     #[inline]
     pub fn wake_next(&mut self, block: Block) {
-        self.due_next |= bit(block);
+        self.due_next.insert(block);
     }
 
     /// Makes `block` due at `at`, which is not in the past.
     #[inline]
     pub fn wake(&mut self, block: Block, at: Cycle) {
         match (at - self.now).0 {
-            0 => self.due |= bit(block),
-            1 => self.due_next |= bit(block),
+            0 => self.due.insert(block),
+            1 => self.due_next.insert(block),
             ahead if ahead < HORIZON as u64 => {
-                self.near[place(at)] |= bit(block);
+                self.near[place(at)].insert(block);
                 self.wakes |= 1 << place(at);
             }
             _ => self.far.push(Reverse((at, block))),
@@ -111,10 +129,10 @@ impl Clock {
     #[inline]
     #[must_use]
     pub fn earliest(&self) -> Option<Cycle> {
-        if self.due != 0 {
+        if self.due != Blocks::NONE {
             return Some(self.now);
         }
-        if self.due_next != 0 {
+        if self.due_next != Blocks::NONE {
             return Some(self.next());
         }
         if self.wakes != 0 {
@@ -131,7 +149,7 @@ impl Clock {
         if cycle > self.now {
             self.now = cycle;
             self.due = std::mem::take(&mut self.due_next);
-            self.due |= std::mem::take(&mut self.near[place(cycle)]);
+            self.due.0 |= std::mem::take(&mut self.near[place(cycle)]).0;
             self.wakes &= !(1 << place(cycle));
         }
         while let Some(&Reverse((at, block))) = self.far.peek()
@@ -142,12 +160,10 @@ impl Clock {
         }
     }
 
-    /// Whether `block` is due now; if so, it is no longer.
+    /// The blocks that are due now; they are no longer.
     #[inline]
-    pub fn take_due(&mut self, block: Block) -> bool {
-        let is_due = self.due & bit(block) != 0;
-        self.due &= !bit(block);
-        is_due
+    pub fn take_due(&mut self) -> Blocks {
+        std::mem::take(&mut self.due)
     }
 
     /// Notes what a tick of `block` answered.
@@ -167,11 +183,6 @@ fn place(cycle: Cycle) -> usize {
     usize::try_from(cycle.0 % HORIZON as u64).expect("the ring is small")
 }
 
-#[inline]
-fn bit(block: Block) -> Blocks {
-    1 << block as u32
-}
-
 impl Default for Clock {
     fn default() -> Self {
         Self::new()
@@ -185,15 +196,15 @@ mod tests {
     #[test]
     fn a_block_that_is_called_early_is_still_called_later() {
         let mut clock = Clock::new();
-        Block::ALL.iter().for_each(|&block| assert!(clock.take_due(block)));
+        assert_eq!(clock.take_due(), Blocks::ALL);
         clock.wake(Block::Softmax, Cycle(2));
         clock.wake(Block::Softmax, Cycle(1));
         clock.wake(Block::Softmax, Cycle(100));
         for at in [1, 2, 100] {
             assert_eq!(clock.earliest(), Some(Cycle(at)));
             clock.advance(Cycle(at));
-            assert!(clock.take_due(Block::Softmax));
-            assert!(!clock.take_due(Block::Softmax));
+            assert!(clock.take_due().contains(Block::Softmax));
+            assert_eq!(clock.take_due(), Blocks::NONE);
         }
         assert_eq!(clock.earliest(), None);
     }

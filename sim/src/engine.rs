@@ -137,8 +137,9 @@ where
             }
             self.clock.advance(if options.skip { due } else { due.min(self.clock.next()) });
             let launched = self.machine.sequencer.next_launch();
+            let due = self.clock.take_due();
             for block in options.order {
-                if self.clock.take_due(block) || !options.skip {
+                if due.contains(block) || !options.skip {
                     let wake = self.machine.tick(block, &mut self.clock, &self.table);
                     self.clock.answer(block, wake);
                 }

@@ -109,6 +109,17 @@ impl<T> Ports<T> {
         self.filled.first(from)
     }
 
+    /// The first port at or after `from` that has an item to give in this cycle.
+    #[inline]
+    #[must_use]
+    pub fn landed(&self, from: usize, clock: &Clock) -> Option<usize> {
+        let mut next = self.filled(from);
+        while let Some(port) = next.filter(|&port| !self.links[port].has_landed(clock)) {
+            next = self.filled(port + 1);
+        }
+        next
+    }
+
     /// [`Link::note_fill`], of every link.
     pub fn note_fill(&self, filled: &mut Vec<(Block, Block, usize, usize)>) {
         self.links.iter().for_each(|link| link.note_fill(filled));
@@ -146,18 +157,20 @@ mod tests {
     }
 
     #[test]
-    fn a_port_is_filled_from_its_push_until_its_last_pop() {
+    fn a_port_has_an_item_from_its_landing_until_its_pop() {
         let link = || Link::new(Block::Crossbar, Block::Dram, 2, Cycles(1));
         let mut clock = Clock::new();
         let mut ports = Ports::new((0..3).map(|_| link()));
         ports.push(2, &mut clock, 7);
-        assert_eq!(ports.filled(0), Some(2));
+        assert_eq!((ports.filled(0), ports.landed(0, &clock)), (Some(2), None));
         clock.advance(Cycle(1));
+        assert_eq!(ports.landed(0, &clock), Some(2));
         ports.push(2, &mut clock, 8);
         assert_eq!(ports.pop_if(2, &mut clock, |&item| item == 8), None);
         assert_eq!(ports.pop(2, &mut clock), Some(7));
-        assert_eq!(ports.filled(0), Some(2));
+        assert_eq!(ports.landed(0, &clock), None);
         clock.advance(Cycle(2));
+        assert_eq!(ports.landed(0, &clock), Some(2));
         assert_eq!(ports.pop(2, &mut clock), Some(8));
         assert_eq!(ports.filled(0), None);
     }

@@ -173,11 +173,14 @@ impl Component for Dram {
         let tick = self.tick_of(clock.now());
         // Before those that come now: a port is free in this cycle only if none waits for it.
         self.respond(clock, ports.responses);
+        let mut offered = ports.requests.landed(0, clock);
         for index in 0..self.channels.len() {
             let end = (index + 1) * self.port_count;
-            let offered =
-                ports.requests.filled(end - self.port_count).is_some_and(|port| port < end);
-            if offered || self.next[index] <= tick {
+            let is_offered = offered.is_some_and(|port| port < end);
+            if is_offered {
+                offered = ports.requests.landed(end, clock);
+            }
+            if is_offered || self.next[index] <= tick {
                 self.serve(clock, tick, index, &mut ports);
             }
         }

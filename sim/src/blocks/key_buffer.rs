@@ -137,13 +137,13 @@ impl KeyBuffer {
             Some(held) => held.batch,
             None => table.row(self.oldest_row).batch,
         };
-        while first + BatchId::try_from(self.batches.len()).expect("few batches") <= batch {
-            let next = first + BatchId::try_from(self.batches.len()).expect("few batches");
+        let place = (batch - first) as usize;
+        for next in first + BatchId::try_from(self.batches.len()).expect("few batches")..=batch {
             let batch = table.batch(next);
             let refetches = batch.rows.clone().any(|row| table.row(row).refetch);
             self.batches.push_back(Held::new(batch, refetches, self.query_traffic));
         }
-        &mut self.batches[(batch - first) as usize]
+        &mut self.batches[place]
     }
 
     fn store(&mut self, clock: &mut Clock, ports: &mut KeyBufferPorts<'_>) -> bool {

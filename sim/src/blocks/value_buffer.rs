@@ -43,6 +43,10 @@ pub struct ValueBuffer {
     next_poll: Cycle,
     ledger: Ledger,
     batches: VecDeque<Held>,
+    /// Batches whose lines are not yet set aside.
+    unreserved: u32,
+    /// Batches whose lines are, with values still to be fetched ahead.
+    fetching: u32,
     /// Rows whose probabilities are here, in order.
     rows: VecDeque<RowRead>,
     free_lines: u32,
@@ -143,6 +147,8 @@ impl ValueBuffer {
             line,
             ledger,
             batches: VecDeque::new(),
+            unreserved: 0,
+            fetching: 0,
             rows: VecDeque::new(),
             free_lines: lines,
             free_keys: keys,
@@ -176,10 +182,13 @@ impl ValueBuffer {
     fn announce(&mut self, clock: &mut Clock, ports: &mut ValueBufferPorts<'_>) -> bool {
         let Some(id) = ports.value_loads.pop(clock) else { return false };
         let batch = ports.table.batch(id);
+        let reserved = batch.line_by_line();
+        self.unreserved += u32::from(!reserved);
+        self.fetching += u32::from(reserved && batch.values_ahead);
         self.batches.push_back(Held {
             batch: id,
             groups: Directory::of(batch, ports.table),
-            reserved: batch.line_by_line(),
+            reserved,
             ahead: batch.values_ahead.then_some(Ahead { group: 0, place: 0 }),
             ended: false,
         });
@@ -194,6 +203,9 @@ impl ValueBuffer {
 
     /// Sets the lines of prefill batches aside, in their order.
     fn reserve(&mut self, table: &WorkTable) {
+        if self.unreserved == 0 {
+            return;
+        }
         for held in self.batches.iter_mut().filter(|held| !held.reserved) {
             let batch = table.batch(held.batch);
             let lines = batch.value_lines() * batch.heads;
@@ -202,6 +214,8 @@ impl ValueBuffer {
             }
             self.free_lines -= lines;
             held.reserved = true;
+            self.unreserved -= 1;
+            self.fetching += u32::from(held.ahead.is_some());
         }
     }
 
@@ -215,7 +229,7 @@ impl ValueBuffer {
 
     /// Asks for some lines of values of the oldest batch that is fetched ahead.
     fn fetch_ahead(&mut self, clock: &mut Clock, ports: &mut ValueBufferPorts<'_>) -> bool {
-        if !ports.value_ids.can_push(clock) {
+        if self.fetching == 0 || !ports.value_ids.can_push(clock) {
             return false;
         }
         let free_lines = self.free_lines;
@@ -253,6 +267,7 @@ impl ValueBuffer {
             }
             false => None,
         };
+        self.fetching -= u32::from(held.ahead.is_none());
         self.free_lines -= opened;
         ports.value_ids.push(clock, ids);
         true
