@@ -79,7 +79,7 @@ fn the_numbers_of_the_papers_machine_are_those_of_the_paper() {
         ("LINK_KEY_LINES_LATENCY", 5),
         ("SEQUENCER_PREFETCH", 1),
         ("SEQUENCER_PREFETCH_IS_DOUBLE_BUFFERED", 1),
-        ("SEQUENCER_LAYER_BARRIER", 1),
+        ("SEQUENCER_LAYER_BARRIER", 2),
         ("DRAM_TRANSACTION_BYTES", 32),
         ("ADDRESS_CHANNEL_BITS", 4),
     ] {

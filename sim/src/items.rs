@@ -160,7 +160,8 @@ pub struct ValueId {
 pub struct ValueLine {
     /// For whom.
     pub row: RowId,
-    /// Values in the line that the row keeps.
+    /// Values in the line that the row keeps; none at the end of a row whose last line left before it was
+    /// known to be the last.
     pub values: u32,
     /// Whether it is the row's last.
     pub last: bool,

@@ -63,6 +63,8 @@ links! {
     one {
         loads: BatchId,
         value_loads: BatchId,
+        made: BatchId,
+        values_made: BatchId,
         appends: BatchId,
         passes: Pass,
         selected: SelectJob,

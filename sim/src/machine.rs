@@ -20,7 +20,7 @@ use crate::{
         sequencer::{Sequencer, SequencerPorts},
         softmax::{Softmax, SoftmaxPorts},
         topk::{Topk, TopkPorts},
-        value_buffer::{ValueBuffer, ValueBufferPorts},
+        value_buffer::{ValueBuffer, ValueBufferPorts, ValueBufferSpec},
         widen::{Widen, WidenPorts},
         writeback::{Writeback, WritebackPorts},
     },
@@ -97,7 +97,14 @@ impl Machine {
             data: transaction_bits,
         };
         let write_lane = u8::try_from(lanes).expect("there are at most 64 lanes");
-        let probabilities = arch.value_buffer.queue * arch.softmax.lanes;
+        let value_spec = ValueBufferSpec {
+            buffer: &arch.value_buffer,
+            line: sizes.value_line,
+            lines: sizes.value_lines,
+            softmax_lanes: arch.softmax.lanes,
+            probability,
+            fetch_lanes: lanes,
+        };
         Ok(Self {
             links: Links::new(arch, head_dim)?,
             mapping: Mapping::new(&arch.dram),
@@ -124,16 +131,21 @@ impl Machine {
             softmax: Softmax::new(&arch.softmax, sizes.score, probability, ledger()),
             refetch: Refetch::new(&arch.refetch, arch.softmax.lanes, probability, ledger()),
             importance: Importance::new(&arch.importance, importance, ledger()),
-            token_topk: Topk::new(&arch.topk, Block::TokenTopk, importance, ledger()),
-            value_topk: Topk::new(&arch.topk, Block::ValueTopk, sizes.score, ledger()),
-            value_buffer: ValueBuffer::new(
-                &arch.value_buffer,
-                sizes.value_line,
-                sizes.value_lines,
-                probabilities,
-                probability,
+            token_topk: Topk::new(
+                &arch.topk,
+                arch.importance.lanes,
+                Block::TokenTopk,
+                importance,
                 ledger(),
             ),
+            value_topk: Topk::new(
+                &arch.topk,
+                arch.importance.lanes,
+                Block::ValueTopk,
+                sizes.score,
+                ledger(),
+            ),
+            value_buffer: ValueBuffer::new(&value_spec, ledger()),
             pv_array: PvArray::new(
                 head_dim,
                 arch.formats.operand,
@@ -173,6 +185,8 @@ impl Machine {
                     table,
                     loads: &mut links.loads,
                     value_loads: &mut links.value_loads,
+                    made: &mut links.made,
+                    values_made: &mut links.values_made,
                     appends: &mut links.appends,
                     passes: &mut links.passes,
                     selected: &mut links.selected,
@@ -184,6 +198,7 @@ impl Machine {
                 FetcherPorts {
                     table,
                     loads: &mut links.loads,
+                    made: &mut links.made,
                     refetches: &mut links.refetches,
                     value_ids: &mut links.value_ids,
                     key_credits: &mut links.key_credits,
@@ -278,6 +293,7 @@ impl Machine {
                 ValueBufferPorts {
                     table,
                     value_loads: &mut links.value_loads,
+                    values_made: &mut links.values_made,
                     kept: &mut links.kept,
                     value_ids: &mut links.value_ids,
                     arrivals: &mut links.value_arrivals,

@@ -158,6 +158,12 @@ impl Batch {
         self.tokens[(place as usize).min(last)]
     }
 
+    /// Place of the newest token; past it, rounding repeats it. In decode its K and V are new.
+    #[must_use]
+    pub fn newest(&self) -> u32 {
+        u32::try_from(self.tokens.len() - 1).expect("tokens fit 32 bits")
+    }
+
     /// Whether all rows go through the arrays line by line together (decode), not one by one.
     #[must_use]
     pub fn line_by_line(&self) -> bool {

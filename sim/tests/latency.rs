@@ -5,7 +5,11 @@ mod common;
 
 use common::{Dense, WHOLE, play};
 use proptest::prelude::*;
-use tamis_arch::{Accelerator, blocks::SoftmaxModel, units::Cycles};
+use tamis_arch::{
+    Accelerator,
+    blocks::{LayerBarrier, SoftmaxModel},
+    units::Cycles,
+};
 use tamis_sim::Options;
 use tamis_workloads::plan::Phase;
 
@@ -68,7 +72,11 @@ fn closed_formula(arch: &mut Accelerator) -> u64 {
 }
 
 fn elapsed(arch: &Accelerator) -> u64 {
-    play(arch, &ONE_KEY, ONE_KEY.tasks(), &Options::default()).expect("it runs").elapsed.0
+    time_of(arch, &ONE_KEY)
+}
+
+fn time_of(arch: &Accelerator, dense: &Dense) -> u64 {
+    play(arch, dense, dense.tasks(), &Options::default()).expect("it runs").elapsed.0
 }
 
 /// Only K is on the way to the result: no query before it, no write after it.
@@ -97,6 +105,39 @@ fn a_wire_in_place_of_the_softmax_takes_off_all_its_stages_but_the_last() {
         + softmax.divide_latency;
     // With them go the two cycles in which a line of scores, then of exponents, is worked on.
     assert_eq!(elapsed(&arch), whole - stages.0 - 2);
+}
+
+#[test]
+fn a_layer_that_is_made_from_the_one_before_starts_when_that_one_is_written() {
+    for phase in [Phase::Prefill, Phase::Decode] {
+        let one = Dense { phase, ..ONE_KEY };
+        let two = Dense { layers: 2, ..one };
+        let mut arch = machine();
+        let whole = time_of(&arch, &one);
+        // The report that the first layer is written is its last move, and the second one's first.
+        assert_eq!(time_of(&arch, &two), 2 * whole - 1, "{phase:?}");
+        for barrier in [LayerBarrier::Rows, LayerBarrier::None] {
+            arch.sequencer.layer_barrier = barrier;
+            let ahead = time_of(&arch, &two);
+            assert!(
+                ahead + CLOSED_BANK < 2 * whole,
+                "{phase:?}, {barrier:?}: {ahead}, {whole} alone"
+            );
+        }
+    }
+}
+
+#[test]
+fn only_the_line_of_the_newest_key_waits_in_decode() {
+    let arch = machine();
+    let time = |phase, tokens, layers| time_of(&arch, &Dense { phase, layers, tokens, ..ONE_KEY });
+    // A line holds 32 keys: of 32 all are in the line of the newest, of 320 a tenth.
+    let second = |phase, tokens| time(phase, tokens, 2) - time(phase, tokens, 1);
+    let (short, long) = (second(Phase::Decode, 32), second(Phase::Decode, 320));
+    let fetched = 288 * 2 * 32 / 512;
+    // The long row has 36 lines of scores more in each pass over them, but no more to fetch.
+    let passes = time(Phase::Decode, 320, 1) - time(Phase::Decode, 32, 1);
+    assert!(long < short + passes - fetched, "{long} and {short} cycles; {passes} more alone");
 }
 
 proptest! {

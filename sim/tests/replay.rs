@@ -92,7 +92,8 @@ type Variant = (&'static str, f64, f64);
 /// Room for more that is fetched ahead may cost up to two: it competes with what is needed sooner.
 const VARIANTS: &[Variant] = &[
     ("sequencer.prefetch = \"serialized\"", 0.99, 3.0),
-    ("sequencer.layer_barrier = false", 0.2, 1.01),
+    ("sequencer.layer_barrier = \"rows\"", 0.2, 1.01),
+    ("sequencer.layer_barrier = \"none\"", 0.2, 1.01),
     ("sequencer.query_traffic = false", 0.2, 1.01),
     ("sequencer.write_traffic = false", 0.2, 1.01),
     ("sequencer.round_counts_to = 8", 0.99, 1.5),

@@ -22,6 +22,9 @@ parameters! {
         pub read: BufferRead,
         /// Cycles between two polls of a line that is not there.
         pub poll_period: Cycles where Rule::between(1, 1000),
+        /// How far the reader looks in a cycle for what it reads next: rows of a second pass (key buffer);
+        /// lines of a row, in decode rows of each line, that may hold a kept value (value buffer).
+        pub skip: u32 where Rule::between(1, 1024),
         /// Cycles from the issue of a read to its data.
         pub read_latency: Cycles where LATENCY,
     }

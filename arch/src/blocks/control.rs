@@ -36,8 +36,9 @@ parameters! {
     pub struct Sequencer {
         /// When K of the next task may be fetched.
         pub prefetch: Prefetch,
-        /// Whether a layer's queries wait until the outputs of the layer before are written.
-        pub layer_barrier: bool,
+        /// What of a layer waits until the outputs of the layer before are written. A step of decode
+        /// waits for the step before in the same way.
+        pub layer_barrier: LayerBarrier,
         /// Whether Q comes from DRAM, and is counted.
         pub query_traffic: bool,
         /// Whether outputs, and the K and V of a new token, are written to DRAM, and counted.
@@ -58,6 +59,18 @@ parameters! {
 }
 
 choices! {
+    /// What of a layer waits until the outputs of the layer before are written.
+    pub enum LayerBarrier {
+        /// Nothing: Q, K and V are in DRAM from the start, and layers overlap.
+        None = "none",
+        /// Its rows. Q, K and V are in DRAM from the start and are fetched ahead.
+        Rows = "rows",
+        /// Its rows, and the fetch of what is made from those outputs: Q; in prefill K and V; in decode K
+        /// and V of the newest token (K with its line), and their write. K and V of earlier tokens are
+        /// fetched ahead.
+        Operands = "operands",
+    }
+
     /// Whether the next task's K is fetched while this one computes.
     pub enum Prefetch {
         /// The fetch of its K starts when every row of this one is decided.

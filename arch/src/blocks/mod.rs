@@ -10,7 +10,7 @@ mod memory;
 mod selection;
 
 pub use attention::{Array, BufferRead, KvBuffer, Refetch, Softmax, SoftmaxModel};
-pub use control::{Core, Formats, Prefetch, Sequencer, Technology};
+pub use control::{Core, Formats, LayerBarrier, Prefetch, Sequencer, Technology};
 pub use memory::{
     Arbiter, Crossbar, Fetcher, Join, Layout, RecordLayout, Reorder, Widen, Writeback,
 };

@@ -57,6 +57,8 @@ impl Accelerator {
         let links = [
             ("loads", "sequencer", "fetcher", issue, Item::Control),
             ("value_loads", "sequencer", "value_buffer", issue, Item::Control),
+            ("made", "sequencer", "fetcher", issue, Item::Control),
+            ("values_made", "sequencer", "value_buffer", issue, Item::Control),
             ("appends", "sequencer", "writeback", issue, Item::Control),
             ("passes", "sequencer", "key_buffer", issue, Item::Control),
             ("flights", "fetcher", "crossbar", self.fetcher.latency, Item::Flight),

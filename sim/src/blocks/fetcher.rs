@@ -1,7 +1,8 @@
 //! Turns batches and ids into DRAM transactions: one a lane and cycle, all lanes in lock step.
 //!
-//! Five kinds of work wait at once. The one that holds up the pipeline most goes first: LSBs that a
-//! refetch waits for, values that a row waits for, queries, keys, values fetched ahead.
+//! Six kinds of work wait at once. The one that holds up the pipeline most goes first: LSBs that a
+//! refetch waits for, values that a row waits for, queries, keys of the newest token, keys, values fetched
+//! ahead. The keys of a decode step are fetched up to the line of the newest token before that one is made.
 
 mod cursor;
 
@@ -48,6 +49,8 @@ pub struct Fetcher {
     transaction: u64,
     ledger: Ledger,
     keys: Option<KeyCursor>,
+    /// Batches whose keys are fetched but for the lines from the newest token on, which have their room.
+    newest: VecDeque<KeyCursor>,
     refetches: VecDeque<KeyCursor>,
     queries: VecDeque<QueryCursor>,
     values: Option<ValueCursor>,
@@ -64,6 +67,8 @@ pub struct Fetcher {
 
 /// Room downstream, taken when a transaction is issued.
 struct Room {
+    /// Batches before this one have all their operands.
+    made: BatchId,
     key_lines: u32,
     queries: u32,
     /// The lane of the flight's first transaction.
@@ -80,6 +85,8 @@ pub struct FetcherPorts<'m> {
     pub table: &'m WorkTable,
     /// Batches to load.
     pub loads: &'m mut Link<BatchId>,
+    /// Batches whose operands are all made: queries to load.
+    pub made: &'m mut Link<BatchId>,
     /// Batches whose LSBs are needed.
     pub refetches: &'m mut Link<BatchId>,
     /// Values to fetch.
@@ -103,10 +110,12 @@ impl Fetcher {
             transaction: spec.transaction,
             ledger,
             keys: None,
+            newest: VecDeque::new(),
             refetches: VecDeque::new(),
             queries: VecDeque::new(),
             values: None,
             room: Room {
+                made: 0,
                 key_lines: spec.key_lines,
                 queries: spec.queries,
                 first_lane: 0,
@@ -125,7 +134,8 @@ impl Fetcher {
     /// The oldest batch that it still works for.
     #[must_use]
     pub fn oldest(&self) -> Option<BatchId> {
-        let keys = self.keys.iter().chain(&self.refetches).map(KeyCursor::batch);
+        let keys = self.keys.iter().chain(&self.newest).chain(&self.refetches);
+        let keys = keys.map(KeyCursor::batch);
         let queries = self.queries.iter().map(QueryCursor::batch);
         keys.chain(queries).chain(self.values.iter().map(ValueCursor::batch)).min()
     }
@@ -153,6 +163,14 @@ impl Fetcher {
 
     fn take_work(&mut self, clock: &mut Clock, ports: &mut FetcherPorts<'_>) -> bool {
         let mut took = false;
+        if let Some(id) = ports.made.pop(clock) {
+            self.room.made = id + 1;
+            if self.query_traffic {
+                self.queries.push_back(QueryCursor::new(id));
+            }
+            took = true;
+        }
+        self.set_newest_aside(ports.table);
         let waits = (self.serialized || self.streams_again) && self.undecided > 0;
         if self.keys.is_none()
             && !waits
@@ -163,9 +181,6 @@ impl Fetcher {
             self.streaming += u32::from(!batch.resident);
             self.streams_again = !batch.resident && !batch.lsb_units.is_empty();
             self.keys = Some(KeyCursor::first_pass(id));
-            if self.query_traffic {
-                self.queries.push_back(QueryCursor::new(id));
-            }
             took = true;
         }
         if let Some(id) = ports.refetches.pop(clock) {
@@ -179,6 +194,17 @@ impl Fetcher {
             took = true;
         }
         took
+    }
+
+    /// Makes way for the next batch where this one's keys are fetched up to the newest token, which is
+    /// not made: once its lines have their room, so that a later batch cannot take it.
+    fn set_newest_aside(&mut self, table: &WorkTable) {
+        let (made, room) = (self.room.made, &mut self.room.key_lines);
+        let waiting = self.keys.take_if(|keys| {
+            let batch = table.batch(keys.batch());
+            made <= batch.id && keys.is_at_newest(batch) && keys.claim(batch, room)
+        });
+        self.newest.extend(waiting);
     }
 
     /// The transactions of this cycle, all of the most urgent kind of work that can move.
@@ -196,15 +222,12 @@ impl Fetcher {
             self.refetches.pop_front();
         }
         let urgent = self.values.as_ref().is_some_and(ValueCursor::urgent);
-        for kind in [urgent.then_some(Kind::Values), Some(Kind::Queries), Some(Kind::Keys)] {
-            if flight.is_empty()
-                && let Some(kind) = kind
-            {
+        let first = urgent.then_some(Kind::Values);
+        let then = [Kind::Queries, Kind::Newest, Kind::Keys, Kind::Values];
+        for kind in first.into_iter().chain(then) {
+            if flight.is_empty() {
                 self.fill_kind(kind, table, &mut flight);
             }
-        }
-        if flight.is_empty() {
-            self.fill_kind(Kind::Values, table, &mut flight);
         }
         self.room.claim(&mut flight);
         for transaction in &flight {
@@ -230,6 +253,13 @@ impl Fetcher {
                     self.queries.pop_front();
                 }
             }
+            Kind::Newest => {
+                if let Some(keys) = self.newest.front_mut()
+                    && fill(keys, table, room, flight, bytes)
+                {
+                    self.newest.pop_front();
+                }
+            }
             Kind::Keys => {
                 if let Some(keys) = &mut self.keys
                     && fill(keys, table, room, flight, bytes)
@@ -242,6 +272,7 @@ impl Fetcher {
 
     fn has_work(&self) -> bool {
         self.keys.is_some()
+            || self.newest.front().is_some_and(|keys| keys.batch() < self.room.made)
             || !self.refetches.is_empty()
             || !self.queries.is_empty()
             || self.values.is_some()
@@ -251,6 +282,7 @@ impl Fetcher {
 enum Kind {
     Values,
     Queries,
+    Newest,
     Keys,
 }
 
@@ -272,7 +304,8 @@ fn fill(
             return false;
         }
         let needs = cursor.needs(batch);
-        if needs.key_lines > room.key_lines || needs.queries > room.queries {
+        let unmade = needs.newest && cursor.batch() >= room.made;
+        if unmade || needs.key_lines > room.key_lines || needs.queries > room.queries {
             return false;
         }
         room.key_lines -= needs.key_lines;
@@ -347,13 +380,16 @@ impl Component for Fetcher {
     }
 
     fn holds(&self) -> Option<String> {
-        self.has_work().then(|| {
+        (self.has_work() || !self.newest.is_empty()).then(|| {
             format!(
-                "{}, {}, keys: {}, values: {}; room for {} and {}",
+                "{}, {}, keys: {}, {} whose newest key waits, values: {}; operands are made before batch \
+                 {}; room for {} and {}",
                 counted(self.refetches.len(), "second pass", "second passes"),
                 counted(self.queries.len(), "query", "queries"),
                 self.keys.is_some(),
+                counted(self.newest.len(), "batch", "batches"),
                 self.values.is_some(),
+                self.room.made,
                 counted(self.room.key_lines, "key line", "key lines"),
                 counted(self.room.queries, "query", "queries")
             )

@@ -52,6 +52,7 @@ pub struct KeyBufferSpec<'a> {
 pub struct KeyBuffer {
     read: BufferRead,
     poll_period: Cycles,
+    skip: u32,
     capacity: Bytes,
     capacity_lines: u32,
     line: Bits,
@@ -104,6 +105,7 @@ impl KeyBuffer {
         Self {
             read: spec.buffer.read,
             poll_period: spec.buffer.poll_period,
+            skip: spec.buffer.skip,
             capacity: spec.buffer.capacity,
             capacity_lines: spec.lines,
             line: spec.line,
@@ -204,7 +206,7 @@ impl KeyBuffer {
             return;
         }
         if let Some(&pass) = self.replays.front() {
-            let run = Run::new(pass, ports.table);
+            let run = Run::new(pass, ports.table, self.skip);
             if self.held(ports.table, run.batch).has_block(run.block, true) {
                 self.replays.pop_front();
                 self.queries += u64::from(pass.rows);
@@ -229,7 +231,7 @@ impl KeyBuffer {
             self.rows_free -= pass.rows;
             self.queries += u64::from(pass.rows);
             self.row_lines_free -= lines;
-            self.run = Some(Run::new(pass, ports.table));
+            self.run = Some(Run::new(pass, ports.table, self.skip));
         }
     }
 
@@ -276,8 +278,13 @@ impl KeyBuffer {
             self.give_back(&mut run, batch);
         }
         if run.through {
-            self.run = (run.freed < batch.blocks()).then_some(run);
+            self.run = run.goes_on(batch).then_some(run);
             return Reading::Waiting;
+        }
+        if !run.found {
+            run.search(ports.table, self.skip);
+            self.run = run.goes_on(batch).then_some(run);
+            return Reading::Searching;
         }
         let row = ports.table.row(run.row);
         if !ports.key_lines.can_push(clock) {
@@ -303,12 +310,11 @@ impl KeyBuffer {
         ports.key_lines.push(clock, KeyLine { row: run.row, keys, last, full: run.pass.full });
         self.reads += 1;
         run.begun = true;
-        run.through = !run.advance(ports.table);
+        run.advance(ports.table, self.skip);
         if !batch.resident {
             self.give_back(&mut run, batch);
         }
-        let stays = !run.through || (!batch.resident && run.freed < batch.blocks());
-        self.run = stays.then_some(run);
+        self.run = run.goes_on(batch).then_some(run);
         Reading::Read
     }
 }
@@ -317,6 +323,8 @@ impl KeyBuffer {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Reading {
     Read,
+    /// It looked for the next line and has not found it yet.
+    Searching,
     Blocked,
     Waiting,
     Nothing,
@@ -333,13 +341,14 @@ impl Component for KeyBuffer {
         self.retire(ports.table);
         self.give_credit(clock, &mut ports);
         let doing = match reading {
-            Reading::Read => Doing::Busy,
+            Reading::Read | Reading::Searching => Doing::Busy,
             Reading::Blocked => Doing::Blocked,
             _ if stored => Doing::Busy,
             Reading::Waiting | Reading::Nothing => Doing::Starved,
         };
         self.ledger.switch(clock.now(), doing);
-        if reading == Reading::Read || stored || credited {
+        let moved = matches!(reading, Reading::Read | Reading::Searching);
+        if moved || stored || credited {
             Wake::NextCycle
         } else if clock.now() < self.next_poll && reading == Reading::Waiting {
             Wake::At(self.next_poll)

@@ -73,7 +73,7 @@ impl PvArray {
             return Doing::Blocked;
         }
         ports.value_lines.pop(clock);
-        self.lines += 1;
+        self.lines += u64::from(line.values > 0);
         self.values += u64::from(line.values);
         if line.last {
             ports.outputs.push(clock, line.row);

@@ -1,12 +1,17 @@
 //! Issues batches to the memory side and rows to the arrays, in the order of the plan.
 //!
 //! A layer's keys are fetched when the tokens and heads that it works on are known: after the
-//! selections at the end of the layer before. With `layer_barrier`, its queries wait until the outputs
-//! of the layer before are written.
+//! selections at the end of the layer before. What else waits for that layer's outputs is
+//! `layer_barrier`: rows alone, or also the fetch of what is made from them.
 
 use std::collections::VecDeque;
 
-use tamis_arch::{blocks, units::Cycle};
+use tamis_arch::{
+    blocks::{self, LayerBarrier},
+    text::counted,
+    units::Cycle,
+};
+use tamis_workloads::plan::Phase;
 
 use crate::{
     clock::{Clock, Wake},
@@ -15,7 +20,7 @@ use crate::{
     link::Link,
     outcome::{Block, BlockOutcome},
     stats::{Doing, Ledger},
-    work::WorkTable,
+    work::{Batch, WorkTable},
 };
 
 /// Issues batches and rows.
@@ -27,7 +32,7 @@ pub struct Sequencer {
     issuing: VecDeque<Issuing>,
     /// Selections that the next layer waits for.
     selections: u32,
-    /// The last batch of the layer before, whose outputs the queries of this one are made from.
+    /// The last batch of the layer before, whose outputs this one is made from.
     barrier: Option<BatchId>,
     /// Batches before this one are written.
     written: BatchId,
@@ -38,16 +43,32 @@ struct Issuing {
     batch: BatchId,
     issued: u32,
     after: Option<BatchId>,
+    /// Whether the memory side knows that all its operands are made.
+    made: bool,
+}
+
+/// What one of the sequencer's tasks came to in a cycle.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Moved,
+    /// A link has no room.
+    Blocked,
+    /// There is nothing to do, or what it needs is not known yet.
+    Waiting,
 }
 
 /// The sequencer's links.
 pub struct SequencerPorts<'m> {
     /// What there is to do.
     pub table: &'m WorkTable,
-    /// K and Q to fetch.
+    /// K to fetch.
     pub loads: &'m mut Link<BatchId>,
     /// Batches to come, for the value buffer.
     pub value_loads: &'m mut Link<BatchId>,
+    /// Batches whose operands are all made: Q can be fetched, and K of the newest token.
+    pub made: &'m mut Link<BatchId>,
+    /// The same, for V of the newest token.
+    pub values_made: &'m mut Link<BatchId>,
     /// New K and V to write.
     pub appends: &'m mut Link<BatchId>,
     /// Rows to compute.
@@ -85,36 +106,75 @@ impl Sequencer {
         if self.selections > 0 { self.written.min(self.launch - 1) } else { self.written }
     }
 
-    /// Sends the next batch to the memory side; `None` where there is none.
-    fn launch(&mut self, clock: &mut Clock, ports: &mut SequencerPorts<'_>) -> Option<bool> {
-        let batch = ports.table.get(self.launch)?;
-        let appends = self.spec.write_traffic && batch.append.is_some();
-        let room = ports.loads.can_push(clock)
-            && ports.value_loads.can_push(clock)
-            && (!appends || ports.appends.can_push(clock));
-        if self.selections > 0 || !room {
-            return Some(false);
+    /// Whether the outputs up to those of `last` are written.
+    fn is_written(&self, last: Option<BatchId>) -> bool {
+        last.is_none_or(|last| last < self.written)
+    }
+
+    /// Whether nothing of a batch exists before the outputs of the layer before do. In decode, K and V of
+    /// earlier tokens do.
+    fn is_all_new(&self, batch: &Batch) -> bool {
+        self.spec.layer_barrier == LayerBarrier::Operands && batch.phase == Phase::Prefill
+    }
+
+    /// Sends the next batch to the memory side.
+    fn launch(&mut self, clock: &mut Clock, ports: &mut SequencerPorts<'_>) -> Step {
+        let Some(batch) = ports.table.get(self.launch) else { return Step::Waiting };
+        let waits = self.is_all_new(batch) && !self.is_written(self.barrier);
+        if self.selections > 0 || waits {
+            return Step::Waiting;
+        }
+        if !ports.loads.can_push(clock) || !ports.value_loads.can_push(clock) {
+            return Step::Blocked;
         }
         ports.loads.push(clock, batch.id);
         ports.value_loads.push(clock, batch.id);
-        if appends {
-            ports.appends.push(clock, batch.id);
-        }
-        self.issuing.push_back(Issuing { batch: batch.id, issued: 0, after: self.barrier });
+        let issuing = Issuing { batch: batch.id, issued: 0, after: self.barrier, made: false };
+        self.issuing.push_back(issuing);
         if let Some(end) = &batch.layer_end {
             self.selections = u32::from(end.tokens.is_some()) + u32::from(end.heads.is_some());
-            self.barrier = self.spec.layer_barrier.then_some(batch.id);
+            self.barrier = (self.spec.layer_barrier != LayerBarrier::None).then_some(batch.id);
         }
         self.launch += 1;
-        Some(true)
+        Step::Moved
+    }
+
+    /// Tells the memory side of the next batch whose operands are all made, and has its new K and V
+    /// written.
+    fn complete(&mut self, clock: &mut Clock, ports: &mut SequencerPorts<'_>) -> Step {
+        let Some(place) = self.issuing.iter().position(|issuing| !issuing.made) else {
+            return Step::Waiting;
+        };
+        let (id, after) = (self.issuing[place].batch, self.issuing[place].after);
+        let waits = self.spec.layer_barrier == LayerBarrier::Operands && !self.is_written(after);
+        if waits {
+            return Step::Waiting;
+        }
+        let appends = self.spec.write_traffic && ports.table.batch(id).append.is_some();
+        if !ports.made.can_push(clock)
+            || !ports.values_made.can_push(clock)
+            || (appends && !ports.appends.can_push(clock))
+        {
+            return Step::Blocked;
+        }
+        ports.made.push(clock, id);
+        ports.values_made.push(clock, id);
+        if appends {
+            ports.appends.push(clock, id);
+        }
+        self.issuing[place].made = true;
+        Step::Moved
     }
 
     /// Issues the next row, or the rows that go line by line together.
-    fn issue(&mut self, clock: &mut Clock, ports: &mut SequencerPorts<'_>) -> bool {
-        let Some(front) = self.issuing.front_mut() else { return false };
-        let waits = front.after.is_some_and(|last| self.written <= last);
-        if waits || !ports.passes.can_push(clock) {
-            return false;
+    fn issue(&mut self, clock: &mut Clock, ports: &mut SequencerPorts<'_>) -> Step {
+        let written = self.written;
+        let Some(front) = self.issuing.front_mut() else { return Step::Waiting };
+        if !front.made || front.after.is_some_and(|last| last >= written) {
+            return Step::Waiting;
+        }
+        if !ports.passes.can_push(clock) {
+            return Step::Blocked;
         }
         let batch = ports.table.batch(front.batch);
         let rows = batch.rows.end - batch.rows.start;
@@ -125,7 +185,7 @@ impl Sequencer {
         if front.issued == rows {
             self.issuing.pop_front();
         }
-        true
+        Step::Moved
     }
 }
 
@@ -139,10 +199,13 @@ impl Component for Sequencer {
         if let Some(batch) = ports.written.pop(clock) {
             self.written = batch + 1;
         }
-        let launched = self.launch(clock, &mut ports);
-        let issued = self.issue(clock, &mut ports);
-        let moved = launched == Some(true) || issued;
-        let doing = match (moved, launched.is_some() || !self.issuing.is_empty()) {
+        let steps = [
+            self.launch(clock, &mut ports),
+            self.complete(clock, &mut ports),
+            self.issue(clock, &mut ports),
+        ];
+        let moved = steps.contains(&Step::Moved);
+        let doing = match (moved, steps.contains(&Step::Blocked)) {
             (true, _) => Doing::Busy,
             (false, true) => Doing::Blocked,
             (false, false) => Doing::Starved,
@@ -152,9 +215,22 @@ impl Component for Sequencer {
     }
 
     fn holds(&self) -> Option<String> {
-        let Issuing { batch, issued, after } = self.issuing.front()?;
-        let waits = after.filter(|&last| self.written <= last);
-        Some(format!("batch {batch}, rows issued: {issued}; waits for the outputs of {waits:?}"))
+        let mut waits = Vec::new();
+        if self.selections > 0 {
+            let selections = counted(self.selections, "selection", "selections");
+            waits.push(format!("batch {} waits for {selections}", self.launch));
+        }
+        if let Some(Issuing { batch, issued, after, made }) = self.issuing.front() {
+            waits.push(format!("batch {batch}, rows issued: {issued}"));
+            if let Some(last) = after.filter(|&last| last >= self.written) {
+                waits.push(format!("it waits for the outputs of batch {last}"));
+            } else if !made {
+                waits.push("the fetcher has not been told of its queries".to_owned());
+            }
+        } else if let Some(last) = self.barrier.filter(|&last| last >= self.written) {
+            waits.push(format!("the outputs of batch {last} are not written"));
+        }
+        (!waits.is_empty()).then(|| waits.join("; "))
     }
 
     fn close(self, end: Cycle) -> BlockOutcome {

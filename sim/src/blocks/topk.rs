@@ -39,6 +39,8 @@ use crate::{
 /// One engine, with what waits for it.
 pub struct Topk {
     spec: blocks::Topk,
+    /// Token scores that come from the importance memory in a cycle.
+    score_lanes: u32,
     block: Block,
     key: Bits,
     ledger: Ledger,
@@ -84,11 +86,13 @@ pub struct TopkPorts<'m> {
 }
 
 impl Topk {
-    /// An idle engine for keys of `key` bits.
+    /// An idle engine for keys of `key` bits. It takes no more keys a cycle than it compares, nor more
+    /// token scores than the importance memory has `banks`.
     #[must_use]
-    pub fn new(spec: &blocks::Topk, block: Block, key: Bits, ledger: Ledger) -> Self {
+    pub fn new(spec: &blocks::Topk, banks: u32, block: Block, key: Bits, ledger: Ledger) -> Self {
         Self {
             spec: spec.clone(),
+            score_lanes: spec.comparators.min(banks),
             block,
             key,
             ledger,
@@ -151,13 +155,13 @@ impl Topk {
         }
         let (of, selection, loaded) = if let Some(job) = self.jobs.pop_front() {
             let end = table.batch(job.batch).layer_end.as_ref().expect("the layer ends here");
-            let selection = match job.of {
-                Candidates::Tokens => &end.tokens,
-                Candidates::Heads => &end.heads,
+            let (selection, lanes) = match job.of {
+                Candidates::Tokens => (&end.tokens, self.score_lanes),
+                // There are few heads, and their scores are registers.
+                Candidates::Heads => (&end.heads, self.spec.comparators),
             };
             let selection = selection.as_ref().expect("there is something to select");
-            // Scores are read from the importance memory, a row of keys a cycle.
-            let loads = selection.candidates.div_ceil(self.spec.comparators);
+            let loads = selection.candidates.div_ceil(lanes);
             (Selected::Layer(job), selection, now + Cycles(u64::from(loads)))
         } else if let Some(row) = self.filled.take() {
             let selection = table.row(row).select.as_ref().expect("the row selects");

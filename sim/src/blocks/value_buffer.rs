@@ -4,6 +4,7 @@
 //! none. In prefill each row reads the lines that hold a value it keeps; in decode each line is read
 //! by all rows of the batch and then freed, so that V larger than the buffer streams through.
 
+mod ahead;
 mod directory;
 mod reader;
 
@@ -17,7 +18,7 @@ use tamis_arch::{
     units::{Bits, Bytes, Cycle, Cycles},
 };
 
-use self::{directory::Directory, reader::Reading};
+use self::{ahead::Ahead, directory::Directory, reader::Reading};
 use crate::{
     clock::{Clock, Wake},
     component::Component,
@@ -28,13 +29,28 @@ use crate::{
     work::{Batch, RowWork, WorkTable},
 };
 
-/// Values asked for in a cycle where they are fetched ahead: enough for every lane of the fetcher.
-const AHEAD_IDS: u32 = 32;
+/// What the value buffer is made for.
+pub struct ValueBufferSpec<'a> {
+    /// Its own parameters.
+    pub buffer: &'a blocks::KvBuffer,
+    /// Bits of a line.
+    pub line: Bits,
+    /// Lines that it holds.
+    pub lines: u32,
+    /// Probabilities in a line of the queue.
+    pub softmax_lanes: u32,
+    /// Bits of a probability.
+    pub probability: Bits,
+    /// Lanes of the fetcher: ids sent in a cycle where values are fetched ahead.
+    pub fetch_lanes: u32,
+}
 
 /// V on chip.
 pub struct ValueBuffer {
     capacity: Bytes,
     line: Bits,
+    fetch_lanes: u32,
+    skip: u32,
     /// A line of probabilities into and out of the queue.
     queue: Action,
     reader: BufferRead,
@@ -47,6 +63,8 @@ pub struct ValueBuffer {
     unreserved: u32,
     /// Batches whose lines are, with values still to be fetched ahead.
     fetching: u32,
+    /// Batches before this one have all their operands.
+    made: BatchId,
     /// Rows whose probabilities are here, in order.
     rows: VecDeque<RowRead>,
     free_lines: u32,
@@ -68,6 +86,8 @@ struct Held {
     reserved: bool,
     /// What to fetch ahead next.
     ahead: Option<Ahead>,
+    /// V of the newest token, to be fetched when it is made; its lines have their room.
+    newest: Vec<ValueId>,
     /// Whether its last row is through; values that were fetched for nobody may still come.
     ended: bool,
 }
@@ -79,24 +99,21 @@ impl Held {
     }
 }
 
-/// Where fetching ahead is. In prefill a row of any group may be the next to need its values, so
-/// all groups go together; in decode they are read, and fetched, one after the other.
-#[derive(Clone, Copy)]
-struct Ahead {
-    group: usize,
-    place: u32,
-}
-
 /// A row on its way to the PV array.
+///
+/// Which of its lines is the last is known when all its keys have come: then no value that it keeps is
+/// left to be read. Where the last line left before, an end without values follows it.
 struct RowRead {
     row: RowId,
     /// Keys whose values are settled, from the first visible one.
     came: u32,
     /// All of them.
     complete: bool,
-    /// Values to multiply, and how many have been read.
+    /// Values to multiply (known when all have come), and how many have been read.
     kept: u32,
     read: u32,
+    /// Whether the array has been told that nothing follows.
+    ended: bool,
     /// Next line (row by row).
     line: u32,
 }
@@ -115,6 +132,8 @@ pub struct ValueBufferPorts<'m> {
     pub table: &'m WorkTable,
     /// Batches to come.
     pub value_loads: &'m mut Link<BatchId>,
+    /// Batches whose operands are all made.
+    pub values_made: &'m mut Link<BatchId>,
     /// Which values rows keep.
     pub kept: &'m mut Link<KeptLine>,
     /// Values to fetch.
@@ -126,32 +145,28 @@ pub struct ValueBufferPorts<'m> {
 }
 
 impl ValueBuffer {
-    /// An empty buffer of `lines` lines of `line` bits, with room for `keys` probabilities of
-    /// `probability` bits.
+    /// An empty buffer.
     #[must_use]
-    pub fn new(
-        spec: &blocks::KvBuffer,
-        line: Bits,
-        lines: u32,
-        keys: u32,
-        probability: Bits,
-        ledger: Ledger,
-    ) -> Self {
-        let width = Bits(keys / spec.queue * probability.0);
+    pub fn new(spec: &ValueBufferSpec<'_>, ledger: Ledger) -> Self {
+        let buffer = spec.buffer;
+        let width = Bits(spec.softmax_lanes * spec.probability.0);
         Self {
-            queue: Action::Fifo { entries: spec.queue, width },
-            reader: spec.read,
-            poll_period: spec.poll_period,
+            queue: Action::Fifo { entries: buffer.queue, width },
+            reader: buffer.read,
+            poll_period: buffer.poll_period,
             next_poll: Cycle::ZERO,
-            capacity: spec.capacity,
-            line,
+            capacity: buffer.capacity,
+            line: spec.line,
+            fetch_lanes: spec.fetch_lanes,
+            skip: buffer.skip,
             ledger,
             batches: VecDeque::new(),
             unreserved: 0,
             fetching: 0,
+            made: 0,
             rows: VecDeque::new(),
-            free_lines: lines,
-            free_keys: keys,
+            free_lines: spec.lines,
+            free_keys: buffer.queue * spec.softmax_lanes,
             cursor: LineCursor::default(),
             taken: 0,
             reads: 0,
@@ -189,10 +204,17 @@ impl ValueBuffer {
             batch: id,
             groups: Directory::of(batch, ports.table),
             reserved,
-            ahead: batch.values_ahead.then_some(Ahead { group: 0, place: 0 }),
+            ahead: batch.values_ahead.then(Ahead::default),
+            newest: Vec::new(),
             ended: false,
         });
         true
+    }
+
+    fn note_made(&mut self, clock: &mut Clock, ports: &mut ValueBufferPorts<'_>) -> bool {
+        let made = ports.values_made.pop(clock);
+        self.made = made.map_or(self.made, |batch| batch + 1);
+        made.is_some()
     }
 
     /// A batch that was announced and is not through.
@@ -217,60 +239,6 @@ impl ValueBuffer {
             self.unreserved -= 1;
             self.fetching += u32::from(held.ahead.is_some());
         }
-    }
-
-    /// The batch to fetch ahead for. Room is taken in the order of the batches: a later one must not
-    /// hold what an earlier one waits for.
-    fn next_ahead(&mut self) -> Option<&mut Held> {
-        let held =
-            self.batches.iter_mut().find(|held| held.ahead.is_some() || !held.has_its_room());
-        held.filter(|held| held.ahead.is_some() && held.reserved)
-    }
-
-    /// Asks for some lines of values of the oldest batch that is fetched ahead.
-    fn fetch_ahead(&mut self, clock: &mut Clock, ports: &mut ValueBufferPorts<'_>) -> bool {
-        if self.fetching == 0 || !ports.value_ids.can_push(clock) {
-            return false;
-        }
-        let free_lines = self.free_lines;
-        let Some(held) = self.next_ahead() else { return false };
-        let batch = ports.table.batch(held.batch);
-        let Ahead { group, place: start } = held.ahead.expect("it is fetched ahead");
-        let streams = batch.line_by_line();
-        let groups = if streams { group..group + 1 } else { 0..held.groups.len() };
-        let heads: u32 = held.groups[groups.clone()].iter().map(|group| group.heads).sum();
-        let most = u32::try_from(MAX_LANES / groups.len()).expect("lanes are few");
-        let whole_lines = AHEAD_IDS.div_ceil(batch.values_per_line * heads) * batch.values_per_line;
-        let mut values = whole_lines.min(most);
-        if streams {
-            values = values.min(held.groups[group].room(free_lines));
-        }
-        let end = (start + values).min(batch.keys);
-        if end == start {
-            return false;
-        }
-        let mut ids = ValueIds { batch: batch.id, urgent: false, ids: ArrayVec::new() };
-        let mut opened = 0;
-        for directory in &mut held.groups[groups] {
-            for place in start..end {
-                if let Some((id, opens)) = directory.ask(batch, place) {
-                    ids.ids.push(id);
-                    opened += directory.heads * u32::from(opens && streams);
-                }
-            }
-            directory.complete = end == batch.keys;
-        }
-        held.ahead = match end < batch.keys {
-            true => Some(Ahead { group, place: end }),
-            false if streams && group + 1 < held.groups.len() => {
-                Some(Ahead { group: group + 1, place: 0 })
-            }
-            false => None,
-        };
-        self.fetching -= u32::from(held.ahead.is_none());
-        self.free_lines -= opened;
-        ports.value_ids.push(clock, ids);
-        true
     }
 
     /// Takes a line of a row, or as much of it as there is room for, and asks for the values in it
@@ -324,6 +292,7 @@ impl ValueBuffer {
                 complete: false,
                 kept: row.kept.len(),
                 read: 0,
+                ended: false,
                 line: row.visible.start / batch.values_per_line,
             });
         }
@@ -366,13 +335,19 @@ impl Component for ValueBuffer {
     fn tick(&mut self, clock: &mut Clock, mut ports: ValueBufferPorts<'_>) -> Wake {
         self.retire_batches(ports.table);
         let announced = self.announce(clock, &mut ports);
+        let noted = self.note_made(clock, &mut ports);
         self.reserve(ports.table);
         let stored = self.store(clock, &mut ports);
         let reading = self.read(clock, &mut ports);
         let took = self.take(clock, &mut ports);
         let asked = self.fetch_ahead(clock, &mut ports);
         let waits = ports.kept.peek(clock).is_some();
-        let moved = announced || stored || took || asked || reading == Some(Reading::Read);
+        let moved = announced
+            || noted
+            || stored
+            || took
+            || asked
+            || matches!(reading, Some(Reading::Read | Reading::Searching));
         let doing = match reading {
             _ if moved => Doing::Busy,
             Some(Reading::Blocked) => Doing::Blocked,

@@ -1,4 +1,7 @@
 //! Widens records of the stored width to operands and sends them to the buffer that waits.
+//!
+//! A group of responses takes a cycle for as many lines as the widener makes in one. It goes on with
+//! its last line; the link is the pipeline of that line.
 
 use tamis_arch::{
     blocks,
@@ -25,8 +28,16 @@ pub struct Widen {
     value_line: u64,
     transaction_bits: u64,
     ledger: Ledger,
-    free_at: Cycle,
+    converting: Option<Converting>,
     transactions: u64,
+}
+
+/// A group that is widened.
+struct Converting {
+    /// The cycle in which its last line is widened.
+    done: Cycle,
+    keys: Arrivals,
+    values: Arrivals,
 }
 
 /// The widener's links.
@@ -57,7 +68,7 @@ impl Widen {
             value_line: u64::from(value_line),
             transaction_bits: transaction * 8,
             ledger,
-            free_at: Cycle::ZERO,
+            converting: None,
             transactions: 0,
         }
     }
@@ -75,50 +86,73 @@ impl Widen {
     }
 }
 
+impl Widen {
+    /// Starts on the next group, if there is one.
+    fn start(&mut self, clock: &mut Clock, ports: &mut WidenPorts<'_>) {
+        let Some(arrivals) = ports.arrivals.pop(clock) else { return };
+        let (mut key_operands, mut value_operands) = (0, 0);
+        let (mut keys, mut values) = (Arrivals::new(), Arrivals::new());
+        for (to, count) in arrivals {
+            let (side, operands) = match to.stream {
+                Stream::Value => (&mut values, &mut value_operands),
+                _ => (&mut keys, &mut key_operands),
+            };
+            *operands += self.operands(ports.table, to, count);
+            self.transactions += u64::from(count);
+            side.push((to, count));
+        }
+        let lines = key_operands * self.value_line + value_operands * self.key_line;
+        let per_cycle = self.lines_per_cycle * self.key_line * self.value_line;
+        let cycles = lines.div_ceil(per_cycle).max(1);
+        let done = clock.now() + Cycles(cycles - 1);
+        self.converting = Some(Converting { done, keys, values });
+    }
+
+    /// Sends what is widened. `None` where nothing is, `false` where there is no room.
+    fn send(&mut self, clock: &mut Clock, ports: &mut WidenPorts<'_>) -> Option<bool> {
+        let done = self.converting.as_ref()?.done;
+        if clock.now() < done {
+            return None;
+        }
+        if !ports.key_arrivals.can_push(clock) || !ports.value_arrivals.can_push(clock) {
+            return Some(false);
+        }
+        let Converting { keys, values, .. } = self.converting.take()?;
+        if !keys.is_empty() {
+            ports.key_arrivals.push(clock, keys);
+        }
+        if !values.is_empty() {
+            ports.value_arrivals.push(clock, values);
+        }
+        Some(true)
+    }
+}
+
 impl Component for Widen {
     type Ports<'m> = WidenPorts<'m>;
 
-    fn tick(&mut self, clock: &mut Clock, ports: WidenPorts<'_>) -> Wake {
-        let room = ports.key_arrivals.can_push(clock) && ports.value_arrivals.can_push(clock);
-        if clock.now() >= self.free_at
-            && room
-            && let Some(arrivals) = ports.arrivals.pop(clock)
-        {
-            let (mut key_operands, mut value_operands) = (0, 0);
-            let (mut keys, mut values) = (Arrivals::new(), Arrivals::new());
-            for (to, count) in arrivals {
-                let (side, operands) = match to.stream {
-                    Stream::Value => (&mut values, &mut value_operands),
-                    _ => (&mut keys, &mut key_operands),
-                };
-                *operands += self.operands(ports.table, to, count);
-                self.transactions += u64::from(count);
-                side.push((to, count));
-            }
-            let lines = key_operands * self.value_line + value_operands * self.key_line;
-            let per_cycle = self.lines_per_cycle * self.key_line * self.value_line;
-            let cycles = lines.div_ceil(per_cycle).max(1);
-            self.free_at = clock.now() + Cycles(cycles);
-            if !keys.is_empty() {
-                ports.key_arrivals.push(clock, keys);
-            }
-            if !values.is_empty() {
-                ports.value_arrivals.push(clock, values);
-            }
+    fn tick(&mut self, clock: &mut Clock, mut ports: WidenPorts<'_>) -> Wake {
+        if self.converting.is_none() {
+            self.start(clock, &mut ports);
         }
-        let busy = clock.now() < self.free_at;
-        let waits = ports.arrivals.peek(clock).is_some();
-        let doing = match (busy, waits) {
-            (true, _) => Doing::Busy,
-            (false, true) => Doing::Blocked,
-            (false, false) => Doing::Starved,
+        let sent = self.send(clock, &mut ports);
+        let doing = match (sent, &self.converting) {
+            (Some(true), _) | (None, Some(_)) => Doing::Busy,
+            (Some(false), _) => Doing::Blocked,
+            (None, None) => Doing::Starved,
         };
         self.ledger.switch(clock.now(), doing);
-        if busy { Wake::At(self.free_at) } else { Wake::OnLink }
+        match &self.converting {
+            None if sent == Some(true) => Wake::NextCycle,
+            Some(group) if sent.is_none() => Wake::At(group.done),
+            _ => Wake::OnLink,
+        }
     }
 
     fn holds(&self) -> Option<String> {
-        None
+        let group = self.converting.as_ref()?;
+        let (keys, values) = (group.keys.len(), group.values.len());
+        Some(format!("parts of keys and queries: {keys}, of values: {values}"))
     }
 
     fn close(self, end: Cycle) -> BlockOutcome {

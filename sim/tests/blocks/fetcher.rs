@@ -54,7 +54,7 @@ fn drive(arch: &Accelerator, table: &WorkTable, delay: u64, take: &[bool]) -> Se
         transaction: arch.dram.transaction.0,
     };
     let mut fetcher = Fetcher::new(&spec, Ledger::default());
-    let (mut loads, mut refetches) = (wire(Cycles(1)), wire(Cycles(1)));
+    let (mut loads, mut made, mut refetches) = (wire(Cycles(1)), wire(Cycles(1)), wire(Cycles(1)));
     let (mut value_ids, mut key_credits) = (wire(Cycles(1)), wire(Cycles(1)));
     let (mut lane_credits, mut flights) = (wire(Cycles(1)), wire(arch.fetcher.latency));
     let ids: Vec<ValueId> =
@@ -71,6 +71,7 @@ fn drive(arch: &Accelerator, table: &WorkTable, delay: u64, take: &[bool]) -> Se
         let now = clock.now().0;
         if now == 0 {
             loads.push(clock, 0);
+            made.push(clock, 0);
         }
         if now == 3000 && !batch.lsb_units.is_empty() {
             refetches.push(clock, 0);
@@ -95,6 +96,7 @@ fn drive(arch: &Accelerator, table: &WorkTable, delay: u64, take: &[bool]) -> Se
         let ports = FetcherPorts {
             table,
             loads: &mut loads,
+            made: &mut made,
             refetches: &mut refetches,
             value_ids: &mut value_ids,
             key_credits: &mut key_credits,

@@ -89,7 +89,8 @@ fn drive(setting: &Setting<'_>) -> (Seen, BlockOutcome) {
     let mut jobs = setting.jobs.clone();
     let rows = lines.iter().filter(|(_, line)| line.last).count();
     let all = (rows, jobs.iter().map(VecDeque::len).sum());
-    let mut engine = Topk::new(&setting.spec, Block::ValueTopk, Bits(24), Ledger::default());
+    let mut engine =
+        Topk::new(&setting.spec, u32::MAX, Block::ValueTopk, Bits(24), Ledger::default());
     let mut oracle = Oracle::new(setting.table, &setting.spec);
     let (mut weighed, mut kept) = (wire(Cycles(1)), wire(Cycles(1)));
     let (mut job_links, mut selected) = ([wire(Cycles(1)), wire(Cycles(1))], wire(Cycles(1)));

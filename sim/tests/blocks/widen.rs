@@ -77,8 +77,9 @@ fn a_group_takes_a_cycle_for_each_pair_of_lines_that_it_fills() {
         let operands = u64::from(transactions) * 256 / u64::from(bits);
         let cycles = operands.div_ceil(512 * u64::from(lines_per_cycle));
         let times: Vec<u64> = keys.iter().map(|&(at, _)| at).collect();
-        // An empty group in between takes a cycle of its own.
-        assert_eq!(times, [1 + LATENCY, 1 + LATENCY + cycles + 1], "{bits} bits");
+        // A group comes when its last line is widened: at the widener in cycle 1, its last line starts in cycle
+        // `cycles`. An empty group in between takes a cycle of its own.
+        assert_eq!(times, [cycles + LATENCY, 2 * cycles + 1 + LATENCY], "{bits} bits");
     }
 }
 

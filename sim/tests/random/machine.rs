@@ -7,7 +7,7 @@ use tamis_arch::Accelerator;
 const KNOBS: &[(&str, &str, &[&str])] = &[
     ("core", "clock_mhz", &["800", "333", "1700"]),
     ("sequencer", "prefetch", &["\"serialized\""]),
-    ("sequencer", "layer_barrier", &["false"]),
+    ("sequencer", "layer_barrier", &["\"none\"", "\"rows\""]),
     ("sequencer", "query_traffic", &["false"]),
     ("sequencer", "write_traffic", &["false"]),
     ("sequencer", "round_counts_to", &["8", "64", "5"]),
@@ -28,6 +28,8 @@ const KNOBS: &[(&str, &str, &[&str])] = &[
     ("key_buffer", "capacity_bytes", &["1536", "3072", "12288"]),
     ("key_buffer", "queue", &["1", "2"]),
     ("key_buffer", "read", &["\"polling\""]),
+    ("key_buffer", "skip", &["1", "2"]),
+    ("value_buffer", "skip", &["1", "2", "1024"]),
     ("value_buffer", "capacity_bytes", &["1536", "3072", "12288"]),
     ("value_buffer", "queue", &["1", "8", "64"]),
     ("qk_array", "multipliers", &["256", "1024", "16"]),

@@ -34,7 +34,9 @@ fn addresses(name: &str) -> Vec<u64> {
         "hit2" => vec![0, 64],
         "conf2" => vec![0, 1 << 24],
         "seq4M" => (0..REQUESTS).map(|i| 64 * i).collect(),
+        "seq1M" => (0..1 << 20).map(|i| 64 * i).collect(),
         "rand64k" => (0..REQUESTS).map(|_| 64 * (random.next() % (1 << 22))).collect(),
+        "rand1M" => (0..1 << 20).map(|_| 64 * (random.next() % (1 << 22))).collect(),
         "str16" => streams(1 << 24),
         "str16s" => streams((1 << 24) + 9216),
         "prune25" => (0..)

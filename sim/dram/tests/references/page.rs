@@ -26,8 +26,10 @@ const RAMULATOR: &str = "
 ## Ramulator 2.1
 
 Commit c5b1c3a, presets `HBM2_4Gb` and `HBM2_2000Mbps`; ours is `hbm2` with the same channels, mapping, refresh and queues (32
-deep where none is named). Reads end in the same cycle in every row. Mixes (`_w3`, one write in three) end 7 cycles
-later here: a write is done when its last beat was on the bus, there when its command has issued, and the difference is CWL + BL.
+deep where none is named). Reads end in the same cycle in every row. Mixes (`_w3`, one write in three) that end with a write end 7
+cycles later here: it is done when its last beat was on the bus, there when its command has issued, and the difference is CWL + BL. In one mix
+(16 channels, RoBaRaCoCh, no refresh, rand64k_w3) a read comes for a write whose row has just been opened: we answer from the write, Ramulator no
+longer knows of it and reads the DRAM 160 cycles later, and what follows goes another way.
 ";
 
 const DRAMSIM3: &str = "

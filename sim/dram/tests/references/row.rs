@@ -40,9 +40,9 @@ impl Class {
     pub(crate) fn traffic(self) -> &'static str {
         match self {
             Self::Single => "one or two requests (one, hit2, conf2)",
-            Self::Stream => "streams (seq4M, str16s)",
+            Self::Stream => "streams (seq4M, seq1M, str16s)",
             Self::Gather => "gathers (prune25)",
-            Self::Random => "random and conflicting (rand64k, str16)",
+            Self::Random => "random and conflicting (rand64k, rand1M, str16)",
         }
     }
 }
@@ -86,9 +86,9 @@ impl Row {
     pub(crate) fn class(&self) -> Class {
         match self.trace.trim_end_matches("_w3") {
             "one" | "hit2" | "conf2" => Class::Single,
-            "seq4M" | "str16s" => Class::Stream,
+            "seq4M" | "seq1M" | "str16s" => Class::Stream,
             "prune25" => Class::Gather,
-            "rand64k" | "str16" => Class::Random,
+            "rand64k" | "rand1M" | "str16" => Class::Random,
             other => panic!("no trace is called {other}"),
         }
     }

@@ -11,6 +11,8 @@ use crate::{
 pub(super) struct Needs {
     pub(super) key_lines: u32,
     pub(super) queries: u32,
+    /// Whether it is of a line that holds the newest token, which must be made.
+    pub(super) newest: bool,
 }
 
 /// A walk over transactions.
@@ -33,6 +35,8 @@ pub(super) struct KeyCursor {
     unit: usize,
     key: u32,
     index: u32,
+    /// Whether the lines that are left have their room already.
+    claimed: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -46,7 +50,7 @@ enum KeyPass {
 
 impl KeyCursor {
     pub(super) fn first_pass(batch: BatchId) -> Self {
-        Self { batch, pass: KeyPass::First, block: 0, unit: 0, key: 0, index: 0 }
+        Self { batch, pass: KeyPass::First, block: 0, unit: 0, key: 0, index: 0, claimed: false }
     }
 
     pub(super) fn second_pass(batch: BatchId, resident: bool) -> Self {
@@ -60,6 +64,21 @@ impl KeyCursor {
 
     pub(super) fn streams_again(&self) -> bool {
         self.pass == KeyPass::Whole
+    }
+
+    /// Whether the present line holds the newest token of a decode step, or comes after it.
+    pub(super) fn is_at_newest(&self, batch: &Batch) -> bool {
+        batch.line_by_line()
+            && self.pass == KeyPass::First
+            && self.block >= batch.newest() / batch.keys_per_line
+    }
+
+    /// Takes the room of all lines that are left, if there is as much; whether it did.
+    pub(super) fn claim(&mut self, batch: &Batch, room: &mut u32) -> bool {
+        let lines = batch.heads * (batch.blocks() - self.block);
+        self.claimed = lines <= *room;
+        *room -= if self.claimed { lines } else { 0 };
+        self.claimed
     }
 
     fn unit<'a>(&self, batch: &'a Batch) -> (Stream, &'a Unit) {
@@ -88,8 +107,12 @@ impl Cursor for KeyCursor {
 
     fn needs(&self, batch: &Batch) -> Needs {
         let starts = self.unit == 0 && self.key == 0 && self.index == 0;
-        let takes = starts && self.pass != KeyPass::Lsb;
-        Needs { key_lines: if takes { batch.heads } else { 0 }, ..Needs::default() }
+        let takes = starts && self.pass != KeyPass::Lsb && !self.claimed;
+        Needs {
+            key_lines: if takes { batch.heads } else { 0 },
+            newest: starts && self.is_at_newest(batch),
+            ..Needs::default()
+        }
     }
 
     fn transaction(&self, batch: &Batch, lane: u8, bytes: u64) -> Transaction {

@@ -14,6 +14,8 @@ pub(super) struct Run {
     pub(super) row: u32,
     /// Whether a line has been read.
     pub(super) begun: bool,
+    /// Whether the present row reads the present block.
+    pub(super) found: bool,
     /// Whether its last line has been read.
     pub(super) through: bool,
     /// Blocks given back, of keys that stream through.
@@ -21,7 +23,8 @@ pub(super) struct Run {
 }
 
 impl Run {
-    pub(super) fn new(pass: Pass, table: &WorkTable) -> Self {
+    /// A pass that has looked at `skip` places for its first line.
+    pub(super) fn new(pass: Pass, table: &WorkTable, skip: u32) -> Self {
         let batch = table.batch_of(pass.first);
         let rows = pass.first..pass.first + pass.rows;
         let visible = rows.map(|row| table.row(row).visible.clone());
@@ -34,18 +37,21 @@ impl Run {
             end: end.div_ceil(batch.keys_per_line),
             row: pass.first,
             begun: false,
+            found: false,
             through: false,
             freed: 0,
         };
-        if !run.reads(table, batch) {
-            let found = run.advance(table);
-            assert!(found, "a pass reads at least one line");
-        }
+        run.search(table, skip);
         run
     }
 
+    /// Whether there are lines to read, or blocks to give back.
+    pub(super) fn goes_on(&self, batch: &Batch) -> bool {
+        !self.through || (!batch.resident && self.freed < batch.blocks())
+    }
+
     /// Whether the present row takes part and sees keys of the present block.
-    pub(super) fn reads(&self, table: &WorkTable, batch: &Batch) -> bool {
+    fn reads(&self, table: &WorkTable, batch: &Batch) -> bool {
         let row = table.row(self.row);
         let block = batch.keys_of_block(self.block);
         (row.refetch || !self.pass.full)
@@ -53,20 +59,31 @@ impl Run {
             && block.start < row.visible.end
     }
 
-    /// Moves to the next line to read; whether there is one.
-    pub(super) fn advance(&mut self, table: &WorkTable) -> bool {
+    /// Moves on from a line that was read, and looks at `skip` places for the next.
+    pub(super) fn advance(&mut self, table: &WorkTable, skip: u32) {
+        self.step();
+        self.search(table, skip);
+    }
+
+    /// Looks at `skip` places, from the present one on, for a line to read.
+    pub(super) fn search(&mut self, table: &WorkTable, skip: u32) {
         let batch = table.batch(self.batch);
-        loop {
-            self.row += 1;
-            if self.row == self.pass.first + self.pass.rows {
-                (self.row, self.block) = (self.pass.first, self.block + 1);
+        self.found = false;
+        for _ in 0..skip {
+            self.through = self.block >= self.end;
+            self.found = !self.through && self.reads(table, batch);
+            if self.found || self.through {
+                return;
             }
-            if self.block >= self.end {
-                return false;
-            }
-            if self.reads(table, batch) {
-                return true;
-            }
+            self.step();
+        }
+    }
+
+    /// The next row, or the first one at the next block.
+    fn step(&mut self) {
+        self.row += 1;
+        if self.row == self.pass.first + self.pass.rows {
+            (self.row, self.block) = (self.pass.first, self.block + 1);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use tamis_arch::blocks::BufferRead;
 
-use super::{Directory, LineCursor, ValueBuffer, ValueBufferPorts};
+use super::{Directory, LineCursor, RowRead, ValueBuffer, ValueBufferPorts};
 use crate::{
     clock::Clock,
     items::ValueLine,
@@ -13,6 +13,8 @@ use crate::{
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reading {
     Read,
+    /// It looked for the next line and has not found it yet.
+    Searching,
     Blocked,
     Waiting,
 }
@@ -23,6 +25,22 @@ enum Missing {
     Rows,
     /// The values of the line have not come.
     Values,
+    /// There is none among those that were looked at in this cycle.
+    InView,
+}
+
+impl RowRead {
+    /// Whether nothing of it is left to be read, as far as that is known.
+    fn is_read(&self) -> bool {
+        self.complete && self.read == self.kept
+    }
+
+    /// A line with some of its values.
+    fn line(&mut self, values: u32) -> ValueLine {
+        self.read += values;
+        self.ended = self.is_read();
+        ValueLine { row: self.row, values, last: self.ended }
+    }
 }
 
 impl ValueBuffer {
@@ -53,6 +71,7 @@ impl ValueBuffer {
         let line = match line {
             Ok(line) => line,
             Err(Missing::Rows) => return Some(Reading::Waiting),
+            Err(Missing::InView) => return Some(Reading::Searching),
             Err(Missing::Values) => {
                 if self.reader == BufferRead::Polling {
                     self.next_poll = clock.now() + self.poll_period;
@@ -62,45 +81,47 @@ impl ValueBuffer {
             }
         };
         ports.value_lines.push(clock, line);
-        self.reads += 1;
+        self.reads += u64::from(line.values > 0);
         Some(Reading::Read)
     }
 
-    /// The next line of the oldest row, skipping those that hold no value it keeps.
+    /// The next line of the oldest row that holds a value it keeps, or its end.
     fn next_of_row(&mut self, table: &WorkTable, batch: &Batch) -> Result<ValueLine, Missing> {
         let place = batch.id - self.batches.front().ok_or(Missing::Rows)?.batch;
         let head = self.rows.front_mut().ok_or(Missing::Rows)?;
+        if head.is_read() {
+            return Ok(head.line(0));
+        }
         let row = table.row(head.row);
         let directory = &self.batches[place as usize].groups[row.value_group as usize];
-        while head.read < head.kept {
+        for _ in 0..self.skip {
             let places = batch.values_of_line(head.line);
             let settled = head.complete || row.visible.start + head.came >= places.end;
             if !settled {
                 return Err(Missing::Rows);
             }
             let values = row.kept.count_in(places);
-            if values == 0 {
-                head.line += 1;
-                continue;
-            }
-            if !directory.has(head.line) {
+            if values > 0 && !directory.has(head.line) {
                 return Err(Missing::Values);
             }
             head.line += 1;
-            head.read += values;
-            return Ok(ValueLine { row: head.row, values, last: head.read == head.kept });
+            if values > 0 {
+                return Ok(head.line(values));
+            }
         }
-        Err(Missing::Rows)
+        Err(Missing::InView)
     }
 
-    /// The next line of the present group, for the next row that keeps a value in it.
+    /// The next line of the present group, for the next row that keeps a value in it; or the end of a row.
     fn next_of_group(&mut self, table: &WorkTable) -> Result<ValueLine, Missing> {
         let first_row = self.rows.front().ok_or(Missing::Rows)?.row;
-        loop {
+        for _ in 0..self.skip {
             let held = self.batches.front().ok_or(Missing::Rows)?;
             let directory = &held.groups[self.cursor.group];
             if self.cursor.line == directory.lines() {
-                return Err(Missing::Rows);
+                let open = self.rows.iter_mut().take(directory.rows.len()).find(|row| !row.ended);
+                let read = open.filter(|row| directory.complete && row.is_read());
+                return Ok(read.ok_or(Missing::Rows)?.line(0));
             }
             if !directory.has(self.cursor.line) {
                 return Err(Missing::Values);
@@ -115,28 +136,28 @@ impl ValueBuffer {
             }
             let values = places.iter().filter(|&&place| row.kept.contains(place)).count();
             let values = u32::try_from(values).expect("a line is small");
-            read.read += values;
-            let last = read.read == read.kept;
             self.cursor.row += 1;
             if self.cursor.row == directory.rows.len() {
                 self.free_lines += directory.heads;
                 (self.cursor.row, self.cursor.line) = (0, self.cursor.line + 1);
             }
-            if values > 0 {
-                return Ok(ValueLine { row: id, values, last });
+            if values > 0 || (read.is_read() && !read.ended) {
+                return Ok(read.line(values));
             }
         }
+        Err(Missing::InView)
     }
 
     /// Forgets the rows of a group when all its lines are read, and the batch with its last group.
     fn retire_group(&mut self) {
         let Some(held) = self.batches.front() else { return };
         let directory = &held.groups[self.cursor.group];
-        if !directory.complete || self.cursor.line < directory.lines() {
+        let mut rows = self.rows.iter().take(directory.rows.len());
+        if !directory.complete || self.cursor.line < directory.lines() || !rows.all(|row| row.ended)
+        {
             return;
         }
         for read in self.rows.drain(..directory.rows.len()) {
-            assert_eq!(read.read, read.kept, "a row leaves with all the values that it keeps");
             self.free_keys += read.came;
         }
         self.cursor = LineCursor { group: self.cursor.group + 1, ..LineCursor::default() };
@@ -149,8 +170,7 @@ impl ValueBuffer {
     /// Forgets the oldest row when it is through, and the batch with its last row.
     fn retire_row(&mut self, table: &WorkTable, batch: &Batch) {
         if let Some(head) = self.rows.front()
-            && head.complete
-            && head.read == head.kept
+            && head.ended
         {
             self.free_keys += head.came;
             let last = table.row(head.row).last.batch;
