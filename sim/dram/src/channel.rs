@@ -264,10 +264,14 @@ impl Channel {
     /// Turns to writes when many wait or no read does, and back when few wait and a read does. While a
     /// refresh waits nothing turns. The column slot of this bus is still to come at `column`; buses before it
     /// have had their turn.
+    #[inline]
     fn set_mode(&mut self, bus: usize, now: u64, column: u64) {
-        if self.mode() == self.writing || !self.buses[bus].due.is_empty() {
-            return;
+        if self.mode() != self.writing && self.buses[bus].due.is_empty() {
+            self.turn_over(bus, now, column);
         }
+    }
+
+    fn turn_over(&mut self, bus: usize, now: u64, column: u64) {
         self.writing = !self.writing;
         let (before, after) = self.buses.split_at_mut(bus);
         before.iter_mut().for_each(|bus| bus.look_at_all(now + 1));
@@ -278,6 +282,7 @@ impl Channel {
     }
 
     /// Whether writes should be drained, given what waits.
+    #[inline]
     fn mode(&self) -> bool {
         let reads = self.queues.of(Kind::Read).len();
         let writes = self.queues.of(Kind::Write).len();

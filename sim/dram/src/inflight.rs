@@ -38,6 +38,7 @@ impl Inflight {
     }
 
     /// When the next one is due; never when there is none.
+    #[inline]
     pub(crate) fn due(&self) -> Tick {
         self.due
     }

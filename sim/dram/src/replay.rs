@@ -104,16 +104,12 @@ impl Player {
     /// Offers one request to its channel at `now`, or as soon after as it is taken; says when that was.
     fn offer(&mut self, mut now: Tick, request: Request) -> Tick {
         let channel = channel_of(&request);
-        loop {
+        while self.channels[channel].push(now, request).is_err() {
             self.advance(channel, now);
-            match self.channels[channel].push(now, request) {
-                Ok(()) => return now,
-                Err(_) => {
-                    let next = self.channels[channel].next_event();
-                    now = next.expect("a full queue has something to do");
-                }
-            }
+            let next = self.channels[channel].next_event();
+            now = next.expect("a full queue has something to do");
         }
+        now
     }
 
     fn advance(&mut self, channel: usize, to: Tick) {

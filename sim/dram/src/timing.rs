@@ -17,7 +17,7 @@ use tamis_arch::dram::{Command, Dram};
 pub(crate) use self::rules::Causes;
 use self::{
     lanes::{Groups, Lanes},
-    rules::{Rules, Single, Spread, Window},
+    rules::{Reach, Rules, Single, Spread, Window},
 };
 use crate::age::Ages;
 
@@ -66,7 +66,7 @@ impl Timing {
         Self {
             spreads: array::from_fn(|index| rules.spreads(from(index), &groups)),
             singles: array::from_fn(|index| rules.singles(from(index))),
-            windows: array::from_fn(|index| rules.windows(from(index))),
+            windows: array::from_fn(|index| rules.windows(from(index), &groups)),
             ready: Box::new([const { Lanes::RESET }; Command::COUNT]),
             groups,
             epoch: 0,
@@ -104,13 +104,10 @@ impl Timing {
             let Some(until) = window.record(bank, now) else { continue };
             let left = Stamp::try_from(until - now).expect("a span is far below an epoch");
             let until = (stamp + (left << CAUSE_BITS)) | window.cause;
-            let first = bank & !(window.size - 1);
             let lanes = &mut self.ready[window.to.index()];
-            if window.is_single {
-                lanes.raise(first, until);
-            } else {
-                let last = self.groups.of(first + window.size - 1);
-                lanes.raise_groups(self.groups.of(first)..=last, until);
+            match &window.reach {
+                Reach::One { mask } => lanes.raise(bank & mask, until),
+                Reach::Groups(spans) => lanes.raise_by(until, &spans[chunks.clone()]),
             }
         }
     }

@@ -56,7 +56,7 @@ impl Setup {
 }
 
 fn setup() -> impl Strategy<Value = Setup> {
-    let depth = || prop_oneof![1u32..4, 4u32..65];
+    let depth = || prop_oneof![2 => 1u32..4, 3 => 4u32..65, 1 => 65u32..513];
     let refresh = prop::sample::select(Refresh::ALL);
     let bus = prop::sample::select(Sharing::ALL);
     let mapping = prop::sample::select(MappingPreset::ALL.as_slice());
@@ -92,6 +92,28 @@ fn traffic() -> impl Strategy<Value = Vec<(u64, u64, bool)>> {
     let far = (0u64..4, 0u64..512).prop_map(|(row, block)| (row << 24) + 32 * block);
     let address = prop_oneof![near, far];
     prop::collection::vec((gap, address, prop::bool::weighted(0.3)), 1..250)
+}
+
+/// Streams, side by side: each goes through the columns of its row, and on into the next, while others ask for rows of
+/// the same banks. Some pause between their blocks, longer than a page's timeout or a refresh.
+fn streams() -> impl Strategy<Value = Vec<(u64, u64, bool)>> {
+    let first = (0u64..8, 0u64..256).prop_map(|(row, block)| (row << 24) + 32 * block);
+    let gap = prop_oneof![6 => Just(0u64), 2 => 1u64..5, 1 => 60u64..300];
+    let stream = (first, 1u64..3, 1u64..90, gap, prop::bool::weighted(0.2));
+    let streams = prop::collection::vec(stream, 1..8);
+    (streams, 1u64..34).prop_map(|(streams, block)| {
+        let longest = streams.iter().map(|stream| stream.2).max().unwrap_or(0);
+        let mut traffic = Vec::new();
+        for start in (0..longest).step_by(usize::try_from(block).expect("it is small")) {
+            for &(first, stride, length, gap, write) in &streams {
+                for index in start..length.min(start + block) {
+                    let gap = if index == start { gap } else { 0 };
+                    traffic.push((gap, first + 32 * stride * index, write));
+                }
+            }
+        }
+        traffic
+    })
 }
 
 fn arrivals(dram: &Dram, traffic: &[(u64, u64, bool)]) -> Vec<Arrival> {
@@ -147,10 +169,20 @@ fn by_events(dram: &Dram, arrivals: &[Arrival]) -> Vec<Completion> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::default())]
+    #![proptest_config(ProptestConfig::with_cases(160))]
 
     #[test]
     fn every_request_takes_as_long_as_by_ticking(setup in setup(), traffic in traffic()) {
+        let dram = setup.dram();
+        let arrivals = arrivals(&dram, &traffic);
+        prop_assert_eq!(by_events(&dram, &arrivals), by_ticking(&dram, &arrivals));
+    }
+
+    #[test]
+    fn every_request_of_a_stream_takes_as_long_as_by_ticking(
+        setup in setup(),
+        traffic in streams(),
+    ) {
         let dram = setup.dram();
         let arrivals = arrivals(&dram, &traffic);
         prop_assert_eq!(by_events(&dram, &arrivals), by_ticking(&dram, &arrivals));

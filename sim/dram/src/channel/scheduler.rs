@@ -22,6 +22,15 @@ impl Channel {
         let (hits, waiting) = (queue.hits & reach, queue.waiting & reach);
         match self.fixed.scheduler {
             Scheduler::FrFcfs => Eligible { hits, waiting },
+            _ => self.let_through(bus, Eligible { hits, waiting }),
+        }
+    }
+
+    /// Of the banks of a bus with requests, those that a scheduler lets through that holds some back.
+    #[inline(never)]
+    fn let_through(&self, bus: usize, Eligible { hits, waiting }: Eligible) -> Eligible {
+        match self.fixed.scheduler {
+            Scheduler::FrFcfs => Eligible { hits, waiting },
             Scheduler::FrFcfsCap => Eligible { hits: self.under_cap(hits), waiting },
             Scheduler::Fcfs => self.oldest_alone(bus, hits, waiting),
         }

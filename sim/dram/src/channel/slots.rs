@@ -138,6 +138,9 @@ impl Channel {
     /// Issues a column command for a request whose row was opened for it, if one is legal.
     #[inline]
     fn active_slot(&mut self, bus: usize, now: u64) -> bool {
+        if self.banks.active() & self.buses[bus].banks == 0 {
+            return false;
+        }
         let mut found = None;
         for kind in [Kind::Read, Kind::Write] {
             let (command, ages) = (column_command(kind), &self.banks.ages);

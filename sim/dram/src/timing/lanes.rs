@@ -3,10 +3,7 @@
 //! Loops over a fixed number of lanes, without a branch that depends on what they hold: the compiler turns them
 //! into vector instructions, and the processor has nothing to mispredict.
 
-use std::{
-    array,
-    ops::{Range, RangeInclusive},
-};
+use std::{array, ops::Range};
 
 use tamis_arch::dram::Organisation;
 
@@ -95,12 +92,15 @@ impl Groups {
 /// What one command is held by: a stamp for each bank group, and one for each bank. The later one counts.
 #[derive(Clone, Debug)]
 pub(super) struct Lanes {
+    /// Whether any stamp of a group was ever set.
+    by_group: bool,
     groups: [Stamp; MOST_BANKS],
     banks: [Stamp; MOST_BANKS],
 }
 
 impl Lanes {
-    pub(super) const RESET: Self = Self { groups: [0; MOST_BANKS], banks: [0; MOST_BANKS] };
+    pub(super) const RESET: Self =
+        Self { by_group: false, groups: [0; MOST_BANKS], banks: [0; MOST_BANKS] };
 
     #[inline]
     pub(super) fn get(&self, groups: &Groups, bank: usize) -> Stamp {
@@ -114,17 +114,10 @@ impl Lanes {
         *known = stamp.max(*known);
     }
 
-    /// No earlier than `stamp` for some groups.
-    #[inline]
-    pub(super) fn raise_groups(&mut self, groups: RangeInclusive<usize>, stamp: Stamp) {
-        for known in &mut self.groups[groups] {
-            *known = stamp.max(*known);
-        }
-    }
-
     /// No earlier than a span after `stamp` for every group; spans in whole chunks of lanes.
     #[inline]
     pub(super) fn raise_by(&mut self, stamp: Stamp, spans: &[[Stamp; WIDE]]) {
+        self.by_group = true;
         for (known, spans) in self.groups.as_chunks_mut::<WIDE>().0.iter_mut().zip(spans) {
             // Cannot wrap: a stamp and a span are each below a quarter of the range.
             let until = spans.map(|span| stamp.wrapping_add(span));
@@ -135,16 +128,27 @@ impl Lanes {
     /// The banks of a set whose stamp is at most `limit`.
     #[inline]
     pub(super) fn at_most(&self, groups: &Groups, limit: Stamp, banks: u64) -> u64 {
+        let banks =
+            if self.by_group { self.by_groups_at_most(groups, limit, banks) } else { banks };
+        if banks == 0 {
+            return 0;
+        }
         let [low, high] = self.banks.as_chunks::<HALF>().0 else { unreachable!("two halves") };
         let mut found = u64::from(at_most(low, limit));
         if banks >> HALF != 0 {
             found |= u64::from(at_most(high, limit)) << HALF;
         }
+        found & banks
+    }
+
+    /// The same, as far as groups go.
+    #[inline]
+    fn by_groups_at_most(&self, groups: &Groups, limit: Stamp, banks: u64) -> u64 {
         let mut free = 0;
         for (chunk, stamps) in self.groups.as_chunks().0[..groups.chunks].iter().enumerate() {
             free |= u64::from(at_most::<WIDE>(stamps, limit)) << (chunk * WIDE);
         }
-        found & groups.banks(free) & banks
+        groups.banks(free) & banks
     }
 
     /// The bank of least age of those of a set whose stamp is at most `limit`.

@@ -55,15 +55,24 @@ pub(super) struct Single {
     pub(super) span: Stamp,
 }
 
+/// Whom a window reaches.
+#[derive(Clone, Debug)]
+pub(super) enum Reach {
+    /// A bank, as in [`Single`].
+    One { mask: usize },
+    /// Bank groups, as in [`Spread`]: a span of 0 for each that is reached.
+    Groups(Vec<[Stamp; WIDE]>),
+}
+
 /// A rule that runs from a command some places back, and the ticks of those at each node of its level.
 #[derive(Clone, Debug)]
 pub(super) struct Window {
     pub(super) to: Command,
-    pub(super) is_single: bool,
-    /// Banks of a node.
-    pub(super) size: usize,
+    pub(super) reach: Reach,
     pub(super) cause: Stamp,
     ticks: u64,
+    /// Banks of a node, as a power of two.
+    log2_size: u32,
     width: usize,
     /// `width` ticks for each node; 0 is never, as no command issues at tick 0.
     past: Vec<u64>,
@@ -73,7 +82,7 @@ pub(super) struct Window {
 impl Window {
     /// A command issues: until when the rule holds, if there were enough of them.
     pub(super) fn record(&mut self, bank: usize, now: u64) -> Option<u64> {
-        let node = bank / self.size;
+        let node = bank >> self.log2_size;
         let past = &mut self.past[node * self.width..][..self.width];
         let oldest = &mut self.oldest[node];
         past[*oldest] = now;
@@ -135,25 +144,30 @@ impl Rules {
     /// What a command does to bank groups.
     pub(super) fn spreads(&self, from: Command, groups: &Groups) -> Vec<Spread> {
         let mut spreads: Vec<Spread> = Vec::new();
-        let chunks = groups.chunks();
-        let lanes = chunks * WIDE;
         for rule in self.of(from).filter(|rule| rule.width == 1 && !rule.is_single()) {
-            let known = spreads.iter().position(|spread| spread.to == rule.to);
-            let spread = known.unwrap_or_else(|| {
-                let spans = vec![[NOTHING; WIDE]; lanes * chunks];
-                spreads.push(Spread { to: rule.to, spans });
-                spreads.len() - 1
-            });
-            let node = |group| group * groups.size() / self.size(rule);
-            for one in 0..lanes {
-                for other in (0..lanes).filter(|other| node(one) == node(*other)) {
-                    let spans = spreads[spread].spans.as_flattened_mut();
-                    let span = &mut spans[one * lanes + other];
-                    *span = rule.span.max(*span);
+            let spans = self.spans(rule, rule.span, groups);
+            match spreads.iter_mut().find(|spread| spread.to == rule.to) {
+                None => spreads.push(Spread { to: rule.to, spans }),
+                Some(spread) => {
+                    let both = spread.spans.as_flattened_mut().iter_mut();
+                    both.zip(spans.as_flattened()).for_each(|(one, other)| *one = *other.max(one));
                 }
             }
         }
         spreads
+    }
+
+    /// A span for each group that a rule reaches from each group.
+    fn spans(&self, rule: &Rule, span: Stamp, groups: &Groups) -> Vec<[Stamp; WIDE]> {
+        let lanes = groups.chunks() * WIDE;
+        let mut spans = vec![[NOTHING; WIDE]; lanes * groups.chunks()];
+        let node = |group| group * groups.size() / self.size(rule);
+        for one in 0..lanes {
+            for other in (0..lanes).filter(|other| node(one) == node(*other)) {
+                spans.as_flattened_mut()[one * lanes + other] = span;
+            }
+        }
+        spans
     }
 
     /// What a command does to single banks.
@@ -165,12 +179,16 @@ impl Rules {
     }
 
     /// What a command does to others together with those before it.
-    pub(super) fn windows(&self, from: Command) -> Vec<Window> {
+    pub(super) fn windows(&self, from: Command, groups: &Groups) -> Vec<Window> {
         let rules = self.of(from).filter(|rule| rule.width > 1);
         let window = |rule: &Rule| Window {
             to: rule.to,
-            is_single: rule.is_single(),
-            size: self.size(rule),
+            reach: if rule.is_single() {
+                Reach::One { mask: !(self.size(rule) - 1) }
+            } else {
+                Reach::Groups(self.spans(rule, 0, groups))
+            },
+            log2_size: self.size(rule).ilog2(),
             cause: rule.span & CAUSE,
             ticks: rule.ticks(),
             width: rule.width,
