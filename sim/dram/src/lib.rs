@@ -46,8 +46,8 @@
 //! it for `page_timeout` ticks and the row bus has nothing else to do (`timeout`).
 //!
 //! Writes are served when more than `write_high_percent` of their queue is filled or no read waits, until less than
-//! `write_low_percent` is filled and a read waits. Cycles are those of Ramulator 2.1 on every request trace that we
-//! have its results for (`tests/references`), and those of an oracle that ticks through every cycle on any traffic
+//! `write_low_percent` is filled and a read waits. Cycles are those of Ramulator 2.1 on every trace of reads that
+//! we have its results for (`tests/references`), and those of an oracle that ticks through every cycle on any traffic
 //! (`tests/oracle.rs`).
 //!
 //! # What it does not model
