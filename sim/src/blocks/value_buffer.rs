@@ -251,11 +251,11 @@ impl ValueBuffer {
         let batch = ports.table.batch(row.batch);
         let mut part = KeptLine { keys: left.keys.min(self.free_keys), ..left };
         if !batch.values_ahead {
-            let free_lines = self.free_lines;
-            let held = self.held(row.batch);
-            if !ports.value_ids.can_push(clock) || !held.reserved {
+            if !ports.value_ids.can_push(clock) || !self.may_take_lines(batch) {
                 return false;
             }
+            let free_lines = self.free_lines;
+            let held = self.held(row.batch);
             let directory = &mut held.groups[row.value_group as usize];
             part.keys = part.keys.min(u32::try_from(MAX_LANES).expect("lanes are few"));
             if batch.line_by_line() {
@@ -282,6 +282,14 @@ impl ValueBuffer {
         self.queued += u64::from(part.keys == left.keys);
         self.note(part, row, batch);
         true
+    }
+
+    /// Whether a batch may have lines: in prefill when its own are set aside; in decode when those before
+    /// it ask for no more, as they are read first.
+    fn may_take_lines(&mut self, batch: &Batch) -> bool {
+        let mut before = self.batches.iter().take_while(|held| held.batch < batch.id);
+        let goes_first = !batch.line_by_line() || before.all(Held::has_its_room);
+        goes_first && self.held(batch.id).reserved
     }
 
     fn note(&mut self, line: KeptLine, row: &RowWork, batch: &Batch) {

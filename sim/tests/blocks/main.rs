@@ -19,6 +19,7 @@ mod refetch;
 mod reorder;
 mod softmax;
 mod topk;
+mod value_buffer;
 mod value_end;
 mod widen;
 mod writeback;
