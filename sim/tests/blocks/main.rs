@@ -17,6 +17,7 @@ mod pv_array;
 mod qk_array;
 mod refetch;
 mod reorder;
+mod sequencer;
 mod softmax;
 mod topk;
 mod value_buffer;
