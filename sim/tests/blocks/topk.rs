@@ -27,10 +27,14 @@ use crate::{
     workload::{Shape, any_shape},
 };
 
-/// Cycles in which the scores of a layer's selection come in: a row of comparators each.
+/// Token scores that the importance memory gives in a cycle.
+const BANKS: u32 = 8;
+
+/// Cycles in which the scores of a layer's selection come in, a row each: the heads' from registers.
 fn load_cycles(spec: &blocks::Topk, of: Candidates, candidates: u32) -> u32 {
     let lanes = match of {
-        Candidates::Tokens | Candidates::Heads => spec.comparators,
+        Candidates::Tokens => spec.comparators.min(BANKS),
+        Candidates::Heads => spec.comparators,
     };
     candidates.div_ceil(lanes)
 }
@@ -89,8 +93,7 @@ fn drive(setting: &Setting<'_>) -> (Seen, BlockOutcome) {
     let mut jobs = setting.jobs.clone();
     let rows = lines.iter().filter(|(_, line)| line.last).count();
     let all = (rows, jobs.iter().map(VecDeque::len).sum());
-    let mut engine =
-        Topk::new(&setting.spec, u32::MAX, Block::ValueTopk, Bits(24), Ledger::default());
+    let mut engine = Topk::new(&setting.spec, BANKS, Block::ValueTopk, Bits(24), Ledger::default());
     let mut oracle = Oracle::new(setting.table, &setting.spec);
     let (mut weighed, mut kept) = (wire(Cycles(1)), wire(Cycles(1)));
     let (mut job_links, mut selected) = ([wire(Cycles(1)), wire(Cycles(1))], wire(Cycles(1)));

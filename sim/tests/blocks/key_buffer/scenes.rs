@@ -258,3 +258,31 @@ fn a_task_is_gone_when_the_last_of_what_was_asked_for_came_though_nobody_reads_i
     let slow = Setting { rate: 1, refused_until: 200, ..Setting::generous(&table) };
     assert_eq!(drive(&slow).1.activity.total(), Cycles(202 + 63 + 2 + 1 + 1));
 }
+
+#[test]
+fn rows_that_a_second_pass_leaves_out_are_skipped_as_many_a_cycle_as_are_looked_at() {
+    let dense = Dense {
+        phase: Phase::Decode,
+        layers: 1,
+        heads: 16,
+        kv_heads: 1,
+        head_dim: 64,
+        tokens: 4 * WIDTH,
+        causal: true,
+        bits: PLANES,
+    };
+    let mut tasks = dense.tasks();
+    for row in [0, 9] {
+        tasks[0].rows[row].refetch = true;
+    }
+    let table = table(&spatten(), dense.dimensions(), tasks);
+    for skip in [1, 2, 3, 4, 8, 9, 16] {
+        let (seen, _) = drive(&Setting { skip, exact: false, ..Setting::generous(&table) });
+        let second: Vec<u64> =
+            seen.lines.iter().filter(|(_, line)| line.full).map(|&(at, _)| at).collect();
+        // From row 0 to row 9, and from there to row 0 at the next line.
+        let (there, back) = (9_u64.div_ceil(skip.into()), 7_u64.div_ceil(skip.into()));
+        let gaps: Vec<u64> = second.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        assert_eq!(gaps, [there, back, there, back, there, back, there], "{skip} a cycle");
+    }
+}
