@@ -36,7 +36,8 @@ impl Staged {
         builder.prefix(".tamis-").suffix(".part");
         #[cfg(unix)]
         builder.permissions(readable_by_all());
-        let file = BufWriter::new(builder.tempfile_in(folder).map_err(without_path)?);
+        let file = builder.tempfile_in(folder).map_err(|error| no_file_in(folder, &error))?;
+        let file = BufWriter::new(file);
         Ok(Self { file, place: place.to_path_buf() })
     }
 
@@ -65,7 +66,16 @@ impl Folder {
     /// Makes the folder if it is not there.
     pub(crate) fn create(path: &Path) -> Result<Self, Failure> {
         let is_new = !path.exists();
-        fs::create_dir_all(path).map_err(|error| cannot_write(path, &error))?;
+        if path.exists() && !path.is_dir() {
+            return Err(cannot_write(
+                path,
+                &io::Error::other("it must be a folder, and is a file"),
+            ));
+        }
+        let made = fs::create_dir_all(path).map_err(|error| {
+            io::Error::new(error.kind(), format!("the folder cannot be made: {error}"))
+        });
+        made.map_err(|error| cannot_write(path, &error))?;
         Ok(Self { path: path.to_path_buf(), remove_on_drop: is_new })
     }
 
@@ -93,9 +103,15 @@ fn cannot_write(place: &Path, error: &io::Error) -> Failure {
     Failure::writing(format_args!("`{}`", place.display()), error)
 }
 
-/// `tempfile` adds its own random path to an error, which is not what the user asked for.
-fn without_path(error: io::Error) -> io::Error {
-    error.kind().into()
+/// Why a folder takes no file. `tempfile` adds its own random path to an error, which is not what the
+/// user asked for.
+fn no_file_in(folder: &Path, error: &io::Error) -> io::Error {
+    let reason = if folder.is_dir() {
+        format!("its folder takes no new file: {}", error.kind())
+    } else {
+        "its folder is not there".to_owned()
+    };
+    io::Error::new(error.kind(), reason)
 }
 
 /// What `File::create` would ask for; the umask takes away from it.
@@ -143,7 +159,11 @@ mod tests {
         let failure = Staged::create(&missing).expect_err("its folder is not there");
         assert_eq!(failure.exit, Exit::Environment);
         assert!(failure.message.starts_with("cannot write `"), "{}", failure.message);
-        assert!(!failure.message.contains(".part"), "{}", failure.message);
+        assert!(
+            failure.message.ends_with("report.json`: its folder is not there"),
+            "{}",
+            failure.message
+        );
 
         let failure = Staged::create(folder.path()).expect_err("a folder is not a file");
         assert!(failure.message.contains("is a directory"), "{}", failure.message);

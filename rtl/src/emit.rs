@@ -70,7 +70,10 @@ fn stage(folder: &Path, place: &Path, text: &str) -> io::Result<NamedTempFile> {
     #[cfg(unix)]
     builder.permissions(readable_by_all());
     // The error of `tempfile` names a file that the user never asked for.
-    let mut file = builder.tempfile_in(folder).map_err(|error| io::Error::from(error.kind()))?;
+    let refused = |error: io::Error| {
+        io::Error::other(format!("its folder takes no new file: {}", error.kind()))
+    };
+    let mut file = builder.tempfile_in(folder).map_err(refused)?;
     file.write_all(text.as_bytes())?;
     file.flush()?;
     Ok(file)

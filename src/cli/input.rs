@@ -8,7 +8,7 @@ use std::{
 
 use tamis_workloads::{
     table::Table,
-    trace::{self, BUNDLED, TraceFile},
+    trace::{self, BUNDLED, Place, TraceError, TraceFile},
 };
 
 use crate::exit::{Exit, Failure, OrExit};
@@ -39,7 +39,34 @@ pub(crate) fn open(name_or_path: &str) -> Result<Workload, Failure> {
     if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv")) {
         return Table::open(path).or_exit(Exit::Input).map(Workload::Table);
     }
-    TraceFile::open(path).or_exit(Exit::Input).map(|trace| Workload::Trace(Box::new(trace)))
+    let is_text = path.extension().is_some_and(|extension| extension == "toml");
+    let trace = TraceFile::open(path).map_err(|error| {
+        let hint = match &error {
+            TraceError::Invalid { .. } if is_text => format!(
+                "\na machine goes to `--arch {name_or_path}`, a policy to `--policy {name_or_path}`"
+            ),
+            TraceError::Invalid { place, .. } if is_of_the_format(place) => {
+                WHAT_A_TRACE_IS.to_owned()
+            }
+            _ => String::new(),
+        };
+        Failure::new(Exit::Input, format!("{error}{hint}"))
+    })?;
+    Ok(Workload::Trace(Box::new(trace)))
+}
+
+/// Follows an error of a file that looks like something else.
+const WHAT_A_TRACE_IS: &str = "\na trace is a safetensors file with Q, K and V of each layer, and metadata \
+                               `format` = `attention-trace`;\n`tamis trace info smollm2-135m_alice_s64` \
+                               looks into one that comes with tamis";
+
+/// Whether what is wrong there is that the file is no trace at all, rather than one with a fault.
+fn is_of_the_format(place: &Place) -> bool {
+    match place {
+        Place::File | Place::Byte(_) => true,
+        Place::Metadata(key) => key == "format",
+        Place::Tensor(_) | Place::Value { .. } => false,
+    }
 }
 
 /// Largest text file that is read whole.

@@ -46,6 +46,57 @@ fn an_empty_file() {
     refused(&[], &["the file"]);
 }
 
+/// What is no trace at all is told what a trace is; a trace with a fault is not.
+#[test]
+fn a_file_of_something_else() {
+    let hints = ["a trace is a safetensors file", "`tamis trace info smollm2-135m_alice_s64`"];
+    let text = b"The quick brown fox jumps over the lazy dog.";
+    refused(
+        text,
+        &["byte 0", "a safetensors file starts with the length of its header", hints[0], hints[1]],
+    );
+    refused(b"", &["found 0", hints[0], hints[1]]);
+    let weights = Trace::valid().with_metadata("format", "pt");
+    let place = "metadata `format`: must be `attention-trace` (found `pt`)";
+    refused(&weights.bytes(), &[place, hints[0], hints[1]]);
+    let trace = Trace::valid().with_metadata("num_heads", "0");
+    let stderr = File::holding(&trace.bytes()).info().stderr();
+    assert!(!stderr.contains(hints[0]), "{stderr}");
+}
+
+#[test]
+fn a_machine_or_policy_file_in_the_place_of_a_trace() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("mine.toml");
+    fs::write(&path, "extends = \"spatten\"\n").expect("writable");
+    let path = path_of(&path);
+    tamis(&["run", &path]).fails(4, &[&format!("`--arch {path}`"), &format!("`--policy {path}`")]);
+}
+
+/// Whoever runs the tests may be allowed to read everything; then there is nothing to see.
+#[cfg(unix)]
+#[test]
+fn a_file_that_may_not_be_read() {
+    use std::os::unix::fs::PermissionsExt;
+    for (name, words) in [
+        ("secret.safetensors", &["run"][..]),
+        ("secret.csv", &["run"]),
+        ("secret.toml", &["run", "--arch"]),
+        ("secret.toml", &["run", "--policy"]),
+        ("secret.safetensors", &["trace", "info"]),
+    ] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join(name);
+        fs::write(&path, Trace::valid().bytes()).expect("writable");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0)).expect("it is ours");
+        if fs::File::open(&path).is_ok() {
+            return;
+        }
+        let path = path_of(&path);
+        tamis(&[words, &[&path]].concat()).fails(4, &[&path, "Permission denied"]);
+    }
+}
+
 #[test]
 fn a_folder() {
     let folder = tempfile::tempdir().expect("a folder");

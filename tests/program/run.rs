@@ -262,11 +262,47 @@ fn outputs_that_cannot_be_written_are_seven_before_the_first_cycle() {
     fs::write(folder.path().join("file"), "").expect("writable");
     // The limit would end the run with 3 if it started.
     let words = ["run", ENCODER, "--limit", "1"];
-    for more in [["-o", "file/results"], ["-o", "file"], ["--timeline", "no/such/timeline.json"]] {
-        let words: Vec<&str> = words.iter().chain(&more).copied().collect();
-        let text = format!("cannot write `{}", more[1]);
-        tamis_in(folder.path(), &words).fails(7, &[&text]);
+    let file = "`: it must be a folder, and is a file";
+    for (option, place, rule) in [
+        ("-o", "file/results", "`: the folder cannot be made: "),
+        ("-o", "file", file),
+        ("--timeline", "no/such/timeline.json", "`: its folder is not there"),
+        ("--timeline", ".", "`: is a directory"),
+    ] {
+        let words: Vec<&str> = words.iter().chain(&[option, place]).copied().collect();
+        tamis_in(folder.path(), &words).fails(7, &[&format!("cannot write `{place}{rule}")]);
+        let left: Vec<_> = fs::read_dir(folder.path()).expect("readable").collect();
+        assert_eq!(left.len(), 1, "{left:?}");
     }
+}
+
+/// Nobody, root included, can make a file in /proc.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_folder_that_takes_no_files_is_seven() {
+    let rule = "summary.json`: its folder takes no new file: ";
+    tamis(&["run", ENCODER, "--limit", "1", "-o", "/proc"])
+        .fails(7, &[&format!("cannot write `/proc/{rule}")]);
+    tamis(&["run", ENCODER, "--limit", "1", "-o", "/proc/results"])
+        .fails(7, &["cannot write `/proc/results`: the folder cannot be made: "]);
+    tamis(&["rtl", "emit", "-o", "/proc"])
+        .fails(7, &["cannot write `/proc/tamis_pkg.sv`: its folder takes no new file: "]);
+}
+
+/// New files are put in the place of old ones when they are whole, and not before.
+#[test]
+fn a_run_that_fails_leaves_the_results_before_it_whole() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let trace = decoder(folder.path());
+    let words = ["run", &trace, "-o", "results"];
+    tamis_in(folder.path(), &words).succeeds();
+    let files = ["baselines.csv", "layers.csv", "summary.json"];
+    let results = folder.path().join("results");
+    let read = || files.map(|name| fs::read(results.join(name)).expect("it was written"));
+    let before = read();
+    tamis_in(folder.path(), &[&words[..], &["--limit", "10"]].concat()).fails(3, &[]);
+    assert!(read() == before);
+    assert_eq!(fs::read_dir(&results).expect("readable").count(), files.len());
 }
 
 #[test]

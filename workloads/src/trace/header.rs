@@ -50,8 +50,10 @@ impl Header {
     pub(super) fn read(store: &Store) -> Result<Self, TraceError> {
         let invalid = |place, rule: String| Fault::new(place, rule).in_file(&store.name);
         if store.len < LENGTH_BYTES {
-            let rule =
-                format!("must hold at least the 8 bytes of a header length (found {})", store.len);
+            let rule = format!(
+                "must be a safetensors file, of 8 bytes of header length and more (found {} in all)",
+                store.len
+            );
             return Err(invalid(Place::File, rule));
         }
         let mut length = [0; 8];
@@ -60,9 +62,8 @@ impl Header {
         let room = (store.len - LENGTH_BYTES).min(MAX_HEADER_BYTES);
         if length > room {
             let rule = format!(
-                "the header length must be at most {room}, for a file of {} bytes and a limit of \
-                 {MAX_HEADER_BYTES} (found {length})",
-                store.len
+                "a safetensors file starts with the length of its header, here at most {room} (found \
+                 {length})"
             );
             return Err(invalid(Place::Byte(0), rule));
         }
@@ -70,7 +71,7 @@ impl Header {
         let mut text = vec![0; size];
         store.read(LENGTH_BYTES, &mut text)?;
         if text.first() != Some(&b'{') {
-            let rule = "the header must start with `{`: is this a safetensors file?";
+            let rule = "the header of a safetensors file must start with `{`";
             return Err(invalid(Place::Byte(LENGTH_BYTES), rule.to_owned()));
         }
         let Entries { metadata, tensors } = serde_json::from_slice(&text).map_err(|error| {

@@ -27,7 +27,7 @@ fn device() {
 
 #[test]
 fn empty_file() {
-    let text = "t: the file: must hold at least the 8 bytes of a header length (found 0)";
+    let text = "t: the file: must be a safetensors file, of 8 bytes of header length and more (found 0 in all)";
     assert_eq!(error(Vec::new()), text);
 }
 

@@ -10,16 +10,14 @@ use crate::{draft::raw, error};
 fn header_length_beyond_the_file() {
     let mut bytes = raw(b"{}", &[]);
     bytes[0] = 3;
-    let rule =
-        "the header length must be at most 2, for a file of 10 bytes and a limit of 16777216";
+    let rule = "a safetensors file starts with the length of its header, here at most 2";
     assert_eq!(error(bytes), format!("t: byte 0: {rule} (found 3)"));
 }
 
 #[test]
 fn header_length_beyond_all_memory() {
     let bytes = [&[0xff; 8][..], b"{}"].concat();
-    let rule =
-        "the header length must be at most 2, for a file of 10 bytes and a limit of 16777216";
+    let rule = "a safetensors file starts with the length of its header, here at most 2";
     assert_eq!(error(bytes), format!("t: byte 0: {rule} (found 18446744073709551615)"));
 }
 
@@ -31,15 +29,15 @@ fn header_length_beyond_the_limit() {
     fs::write(&path, length.to_le_bytes()).unwrap();
     // A hole: the file is long, and takes no space.
     fs::File::options().write(true).open(&path).unwrap().set_len(1 << 30).unwrap();
-    let rule = "the header length must be at most 16777216, for a file of 1073741824 bytes and a \
-                limit of 16777216 (found 16777217)";
+    let rule = "a safetensors file starts with the length of its header, here at most 16777216 (found \
+                16777217)";
     let text = TraceFile::open(&path).unwrap_err().to_string();
     assert_eq!(text, format!("{}: byte 0: {rule}", path.display()));
 }
 
 #[test]
 fn header_that_is_not_an_object() {
-    let rule = "the header must start with `{`: is this a safetensors file?";
+    let rule = "the header of a safetensors file must start with `{`";
     assert_eq!(error(raw(b"[]", &[])), format!("t: byte 8: {rule}"));
     assert_eq!(error(raw(b"", &[])), format!("t: byte 8: {rule}"));
 }
