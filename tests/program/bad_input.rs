@@ -88,7 +88,7 @@ fn a_file_that_may_not_be_read() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join(name);
         fs::write(&path, Trace::valid().bytes()).expect("writable");
-        fs::set_permissions(&path, fs::Permissions::from_mode(0)).expect("it is ours");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).expect("it is ours");
         if fs::File::open(&path).is_ok() {
             return;
         }

@@ -6,6 +6,10 @@ mod documents;
 mod dram;
 mod exit_codes;
 mod files;
+#[cfg(target_os = "linux")]
+mod memory;
+#[cfg(unix)]
+mod progress;
 mod rtl;
 mod run;
 mod trace;

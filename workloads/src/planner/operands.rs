@@ -10,8 +10,9 @@ use crate::{
     trace::{Heads, Layer, LayerSource, Shape, TraceError},
 };
 
-/// Bytes of layers that are kept for the next decode step.
-const CACHE_BYTES: usize = 128 << 20;
+/// Bytes of layers that are kept for the next decode step. Two policies run side by side, and a run
+/// takes at most 200 MB beside what a layer needs.
+const CACHE_BYTES: usize = 64 << 20;
 
 /// One layer, by head.
 #[derive(Debug)]
