@@ -289,7 +289,7 @@ impl Sizes {
             value_line: Bits(arch.pv_array.multipliers * operand),
             key_lines: lines(arch.key_lines()),
             value_lines: lines(arch.value_lines()),
-            score: Bits(2 * operand + head_dim.ilog2()),
+            score: Bits(arch.score_bits()),
             transaction: arch.dram.transaction.0,
         })
     }

@@ -42,14 +42,6 @@ impl<T> Link<T> {
         }
     }
 
-    /// A link that sustains one item a cycle: a slot is free again one cycle after its pop, so it
-    /// takes one slot more than the latency.
-    #[must_use]
-    pub fn streaming(from: Block, to: Block, latency: Cycles) -> Self {
-        let depth = usize::try_from(latency.0).expect("a latency is a small number") + 1;
-        Self::new(from, to, depth, latency)
-    }
-
     /// Whether an item may be sent in this cycle: there is room, and none was. A slot freed in this
     /// very cycle can be refilled only from the next one on.
     #[inline]

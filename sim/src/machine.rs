@@ -34,6 +34,19 @@ use crate::{
     work::WorkTable,
 };
 
+/// Ticks a block: its ports are the links of the same names, and what else it is given.
+macro_rules! tick {
+    (
+        $machine:ident.$block:ident, $clock:ident,
+        $ports:ident { $($given:ident $(: $value:expr)?),* }, $($link:ident),+
+    ) => {
+        $machine.$block.tick(
+            $clock,
+            $ports { $($given $(: $value)?,)* $($link: &mut $machine.links.$link),+ },
+        )
+    };
+}
+
 /// All blocks and links of one machine, at reset.
 pub(crate) struct Machine {
     pub(crate) links: Links,
@@ -166,161 +179,65 @@ impl Machine {
     /// One tick of one block, with its links lent.
     pub(crate) fn tick(&mut self, block: Block, clock: &mut Clock, table: &WorkTable) -> Wake {
         match block {
-            Block::Sequencer
-            | Block::Fetcher
-            | Block::Crossbar
-            | Block::Dram
-            | Block::Reorder
-            | Block::Widen => self.tick_memory_side(block, clock, table),
-            _ => self.tick_compute_side(block, clock, table),
-        }
-    }
-
-    fn tick_memory_side(&mut self, block: Block, clock: &mut Clock, table: &WorkTable) -> Wake {
-        let links = &mut self.links;
-        match block {
-            Block::Sequencer => self.sequencer.tick(
-                clock,
-                SequencerPorts {
-                    table,
-                    loads: &mut links.loads,
-                    value_loads: &mut links.value_loads,
-                    made: &mut links.made,
-                    values_made: &mut links.values_made,
-                    appends: &mut links.appends,
-                    passes: &mut links.passes,
-                    selected: &mut links.selected,
-                    written: &mut links.written,
-                },
-            ),
-            Block::Fetcher => self.fetcher.tick(
-                clock,
-                FetcherPorts {
-                    table,
-                    loads: &mut links.loads,
-                    made: &mut links.made,
-                    refetches: &mut links.refetches,
-                    value_ids: &mut links.value_ids,
-                    key_credits: &mut links.key_credits,
-                    lane_credits: &mut links.lane_credits,
-                    flights: &mut links.flights,
-                },
-            ),
-            Block::Crossbar => self.crossbar.tick(
-                clock,
-                CrossbarPorts {
-                    mapping: &self.mapping,
-                    flights: &mut links.flights,
-                    writes: &mut links.writes,
-                    requests: &mut links.requests,
-                    responses: &mut links.responses,
-                    returns: &mut links.returns,
-                },
-            ),
-            Block::Dram => self.dram.tick(
-                clock,
-                DramPorts { requests: &mut links.requests, responses: &mut links.responses },
-            ),
-            Block::Reorder => self.reorder.tick(
-                clock,
-                ReorderPorts {
-                    returns: &mut links.returns,
-                    arrivals: &mut links.arrivals,
-                    lane_credits: &mut links.lane_credits,
-                },
-            ),
-            _ => self.widen.tick(
-                clock,
-                WidenPorts {
-                    table,
-                    arrivals: &mut links.arrivals,
-                    key_arrivals: &mut links.key_arrivals,
-                    value_arrivals: &mut links.value_arrivals,
-                },
-            ),
-        }
-    }
-
-    fn tick_compute_side(&mut self, block: Block, clock: &mut Clock, table: &WorkTable) -> Wake {
-        let links = &mut self.links;
-        match block {
-            Block::KeyBuffer => self.key_buffer.tick(
-                clock,
-                KeyBufferPorts {
-                    table,
-                    arrivals: &mut links.key_arrivals,
-                    passes: &mut links.passes,
-                    replays: &mut links.replays,
-                    row_credits: &mut links.row_credits,
-                    key_credits: &mut links.key_credits,
-                    key_lines: &mut links.key_lines,
-                },
-            ),
-            Block::QkArray => self.qk_array.tick(
-                clock,
-                QkArrayPorts { key_lines: &mut links.key_lines, scores: &mut links.scores },
-            ),
-            Block::Softmax => self.softmax.tick(
-                clock,
-                SoftmaxPorts {
-                    table,
-                    scores: &mut links.scores,
-                    probabilities: &mut links.probabilities,
-                },
-            ),
-            Block::Refetch => self.refetch.tick(
-                clock,
-                RefetchPorts {
-                    table,
-                    probabilities: &mut links.probabilities,
-                    replays: &mut links.replays,
-                    refetches: &mut links.refetches,
-                    row_credits: &mut links.row_credits,
-                    settled: &mut links.settled,
-                },
-            ),
-            Block::Importance => self.importance.tick(
-                clock,
-                ImportancePorts {
-                    table,
-                    settled: &mut links.settled,
-                    weighed: &mut links.weighed,
-                    token_jobs: &mut links.token_jobs,
-                },
-            ),
-            Block::ValueBuffer => self.value_buffer.tick(
-                clock,
-                ValueBufferPorts {
-                    table,
-                    value_loads: &mut links.value_loads,
-                    values_made: &mut links.values_made,
-                    kept: &mut links.kept,
-                    value_ids: &mut links.value_ids,
-                    arrivals: &mut links.value_arrivals,
-                    value_lines: &mut links.value_lines,
-                },
-            ),
-            Block::PvArray => self.pv_array.tick(
-                clock,
-                PvArrayPorts {
-                    table,
-                    value_lines: &mut links.value_lines,
-                    outputs: &mut links.outputs,
-                    head_jobs: &mut links.head_jobs,
-                },
-            ),
-            Block::Writeback => self.writeback.tick(
-                clock,
-                WritebackPorts {
-                    table,
-                    outputs: &mut links.outputs,
-                    appends: &mut links.appends,
-                    writes: &mut links.writes,
-                    written: &mut links.written,
-                },
-            ),
+            Block::Sequencer => tick! {
+                self.sequencer, clock, SequencerPorts { table },
+                loads, value_loads, made, values_made, appends, passes, selected, written
+            },
+            Block::Fetcher => tick! {
+                self.fetcher, clock, FetcherPorts { table },
+                loads, made, refetches, value_ids, key_credits, lane_credits, flights
+            },
+            Block::Crossbar => tick! {
+                self.crossbar, clock, CrossbarPorts { mapping: &self.mapping },
+                flights, writes, requests, responses, returns
+            },
+            Block::Dram => tick! {
+                self.dram, clock, DramPorts {},
+                requests, responses
+            },
+            Block::Reorder => tick! {
+                self.reorder, clock, ReorderPorts {},
+                returns, arrivals, lane_credits
+            },
+            Block::Widen => tick! {
+                self.widen, clock, WidenPorts { table },
+                arrivals, key_arrivals, value_arrivals
+            },
+            Block::KeyBuffer => tick! {
+                self.key_buffer, clock,
+                KeyBufferPorts { table, arrivals: &mut self.links.key_arrivals },
+                passes, replays, row_credits, key_credits, key_lines
+            },
+            Block::QkArray => tick! {
+                self.qk_array, clock, QkArrayPorts {},
+                key_lines, scores
+            },
+            Block::Softmax => tick! {
+                self.softmax, clock, SoftmaxPorts { table },
+                scores, probabilities
+            },
+            Block::Refetch => tick! {
+                self.refetch, clock, RefetchPorts { table },
+                probabilities, replays, refetches, row_credits, settled
+            },
+            Block::Importance => tick! {
+                self.importance, clock, ImportancePorts { table },
+                settled, weighed, token_jobs
+            },
+            Block::ValueBuffer => tick! {
+                self.value_buffer, clock,
+                ValueBufferPorts { table, arrivals: &mut self.links.value_arrivals },
+                value_loads, values_made, kept, value_ids, value_lines
+            },
+            Block::PvArray => tick! {
+                self.pv_array, clock, PvArrayPorts { table },
+                value_lines, outputs, head_jobs
+            },
+            Block::Writeback => tick! {
+                self.writeback, clock, WritebackPorts { table },
+                outputs, appends, writes, written
+            },
             Block::TokenTopk | Block::ValueTopk => self.tick_topk(block, clock, table),
-            _ => unreachable!("it is on the memory side"),
         }
     }
 

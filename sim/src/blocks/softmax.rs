@@ -93,17 +93,18 @@ impl Softmax {
         keys.div_ceil(self.spec.lanes)
     }
 
-    /// First stage: takes a line of scores.
-    fn scale(&mut self, clock: &mut Clock, ports: &mut SoftmaxPorts<'_>) {
+    /// First stage: takes a line of scores. `None` where it works on one or none is there, `false` where
+    /// there is no room.
+    fn scale(&mut self, clock: &mut Clock, ports: &mut SoftmaxPorts<'_>) -> Option<bool> {
         if clock.now() < self.scale_free {
-            return;
+            return None;
         }
-        let Some(&line) = ports.scores.peek(clock) else { return };
+        let &line = ports.scores.peek(clock)?;
         let place = self.rows.iter().rposition(|row| (row.id, row.full) == (line.row, line.full));
         let came = place.map_or(0, |place| self.rows[place].came);
         let lines = self.lines(came + line.keys) - self.lines(came);
         if lines > self.lines_free {
-            return;
+            return Some(false);
         }
         ports.scores.pop(clock);
         self.lines_free -= lines;
@@ -128,6 +129,13 @@ impl Softmax {
         if line.last {
             row.stage = Stage::Scaled(self.scale_free + self.spec.scale_latency);
         }
+        Some(true)
+    }
+
+    /// Whether any stage works: on the line that came last, or on a row whose scores are all there. A row
+    /// whose next scores have not come is no work.
+    fn works(&self, now: Cycle) -> bool {
+        now < self.scale_free || self.rows.iter().any(|row| row.stage != Stage::Filling)
     }
 
     /// Second stage: starts on the oldest row whose maximum is known.
@@ -192,15 +200,17 @@ impl Component for Softmax {
     type Ports<'m> = SoftmaxPorts<'m>;
 
     fn tick(&mut self, clock: &mut Clock, mut ports: SoftmaxPorts<'_>) -> Wake {
-        self.scale(clock, &mut ports);
+        let took = self.scale(clock, &mut ports);
         if self.spec.model == SoftmaxModel::Modelled {
             self.exponentiate(clock.now());
         }
         let sent = self.normalise(clock, &mut ports);
-        let doing = match (sent, self.rows.is_empty()) {
-            (Some(true), _) | (None, false) => Doing::Busy,
-            (Some(false), _) => Doing::Blocked,
-            (None, true) => Doing::Starved,
+        let moved = took == Some(true) || sent == Some(true);
+        let doing = match (moved, sent == Some(false) || took == Some(false)) {
+            (true, _) => Doing::Busy,
+            (false, true) => Doing::Blocked,
+            (false, false) if self.works(clock.now()) => Doing::Busy,
+            (false, false) => Doing::Starved,
         };
         self.ledger.switch(clock.now(), doing);
         if sent == Some(true) { Wake::NextCycle } else { self.next(clock.now()) }

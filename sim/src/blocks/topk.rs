@@ -242,14 +242,17 @@ impl Component for Topk {
     }
 
     fn holds(&self) -> Option<String> {
-        let run = self.run.as_ref()?;
-        Some(match run.of {
+        let run = self.run.as_ref().map(|run| match run.of {
             Selected::Values(row) => {
-                let keys = counted(run.keys, "key", "keys");
-                format!("row {row}: {} of {keys} filtered", run.sent)
+                format!("row {row}: {} of {} filtered", run.sent, counted(run.keys, "key", "keys"))
             }
             Selected::Layer(job) => format!("{:?} of batch {}", job.of, job.batch),
-        })
+        });
+        let filled = self.filled.map(|row| format!("all keys of row {row} are here"));
+        let filling = self.filling.map(|row| format!("keys of row {row} come"));
+        let jobs = self.jobs.iter().map(|job| format!("{:?} of batch {} wait", job.of, job.batch));
+        let all: Vec<String> = run.into_iter().chain(filled).chain(filling).chain(jobs).collect();
+        (!all.is_empty()).then(|| all.join("; "))
     }
 
     fn close(self, end: Cycle) -> BlockOutcome {

@@ -93,6 +93,22 @@ struct Held {
 }
 
 impl Held {
+    /// What is missing of it, where batches before `made` have all their operands.
+    fn waits_for(&self, made: BatchId) -> String {
+        if !self.reserved {
+            return "it waits for room for all its lines".to_owned();
+        }
+        let lines: usize = self.groups.iter().map(Directory::incomplete_lines).sum();
+        let mut waits = vec![format!("{} not whole", counted(lines, "line", "lines"))];
+        if self.ahead.is_some() {
+            waits.push("not all is asked for".to_owned());
+        }
+        if !self.newest.is_empty() && made <= self.batch {
+            waits.push("the newest value is not made".to_owned());
+        }
+        waits.join(", ")
+    }
+
     /// Whether it asks for no more lines.
     fn has_its_room(&self) -> bool {
         self.reserved && self.groups.iter().all(|group| !group.packed || group.complete)
@@ -373,13 +389,22 @@ impl Component for ValueBuffer {
     }
 
     fn holds(&self) -> Option<String> {
-        let row = self.rows.front()?;
+        let held = self.batches.front()?;
+        let row = match self.rows.front() {
+            None => "no row has come".to_owned(),
+            Some(row) => format!(
+                "row {}: {} of {} read, {} came",
+                row.row,
+                row.read,
+                counted(row.kept, "value", "values"),
+                counted(row.came, "key", "keys")
+            ),
+        };
         Some(format!(
-            "row {}: {} of {} read, {} came; room for {} and {}",
-            row.row,
-            row.read,
-            counted(row.kept, "value", "values"),
-            counted(row.came, "key", "keys"),
+            "batch {}: {}; {row}; {} behind it; room for {} and {}",
+            held.batch,
+            held.waits_for(self.made),
+            counted(self.batches.len() - 1, "batch", "batches"),
             counted(self.free_lines, "line", "lines"),
             counted(self.free_keys, "probability", "probabilities")
         ))

@@ -16,9 +16,10 @@ pub(crate) fn spatten() -> Accelerator {
     tamis_arch::load("spatten").expect("a preset")
 }
 
-/// A link of a test: its ends do not matter.
+/// A link of a test, which sustains an item a cycle: its ends do not matter.
 pub(crate) fn wire<T>(latency: Cycles) -> Link<T> {
-    Link::streaming(Block::Sequencer, Block::Sequencer, latency)
+    let depth = usize::try_from(latency.0).expect("a latency is a small number") + 1;
+    Link::new(Block::Sequencer, Block::Sequencer, depth, latency)
 }
 
 /// Visits `cycles` cycles, one after the other.

@@ -88,6 +88,11 @@ impl Directory {
         self.pending.iter().all(|&left| left == 0)
     }
 
+    /// Lines that transactions are still to come for.
+    pub(super) fn incomplete_lines(&self) -> usize {
+        self.pending.iter().filter(|&&left| left > 0).count()
+    }
+
     /// Notes that transactions of a line came; whether the line is now whole.
     pub(super) fn arrive(&mut self, line: u32, count: u32) -> bool {
         let pending = &mut self.pending[line as usize];
