@@ -5,10 +5,13 @@
 //! so their area is divided by the utilization; control is a share of the logic.
 
 mod inventory;
+mod links;
+mod parts;
 
 use serde::Serialize;
 
-pub use inventory::{ADDRESS, AreaBlock, BlockParts, Memory, TOKEN, inventory};
+pub use inventory::{ADDRESS, TOKEN, inventory};
+pub use parts::{AreaBlock, BlockParts, Memory};
 
 use crate::{
     Accelerator,

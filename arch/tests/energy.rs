@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use serde::Deserialize;
 use tamis_arch::{
-    energy::{Action, EnergyTable, Figure, Spread},
+    energy::{Action, EnergyTable, Figure, Spread, barrel_stages},
     units::{Bits, Bytes, Picojoules},
 };
 
@@ -254,6 +254,30 @@ fn a_deep_fifo_costs_what_its_memory_does_and_a_shallow_one_what_registers_do() 
         Action::SramWrite { capacity: Bytes(512), width: Bits(64) },
     );
     assert_eq!(table.price(&fifo(64, 64)), table.price(&read) + table.price(&write));
+}
+
+/// A word of a small memory is written into registers, and read through a tree of multiplexers that halves
+/// the words at each stage.
+#[test]
+fn a_memory_of_less_than_4096_bits_is_made_of_registers() {
+    let table = table("40nm");
+    let clock = table.energy.clock.typical;
+    let cost = |action| table.price(&action).typical.0;
+    let close = |one: f64, other: f64| (one / other - 1.0).abs() < 1e-9;
+    let (write, read) = (Action::write(64, Bits(63)), Action::read(64, Bits(63)));
+    assert!(!write.is_of_sram() && !read.is_of_sram());
+    assert!(close(cost(write), 63.0 * table.energy.register.typical * clock));
+    assert!(close(cost(read), 6.0 * 63.0 * table.energy.mux.typical * clock));
+    let capacity = Bytes(512);
+    assert_eq!(Action::write(64, Bits(64)), Action::SramWrite { capacity, width: Bits(64) });
+    assert_eq!(Action::read(64, Bits(64)), Action::SramRead { capacity, width: Bits(64) });
+}
+
+#[test]
+fn a_barrel_shifter_doubles_the_distance_at_each_stage() {
+    for (width, stages) in [(1, 1), (2, 1), (3, 2), (256, 8), (257, 9)] {
+        assert_eq!(barrel_stages(Bits(width)), stages, "{width} bits");
+    }
 }
 
 #[test]

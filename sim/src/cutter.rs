@@ -84,6 +84,7 @@ impl Cutter {
             keys_per_line: self.keys_per_line,
             values_per_line: self.values_per_line,
             values_ahead: head.values_ahead,
+            weighs: head.weighs,
             resident: head.phase == Phase::Prefill
                 || (bits.key_lsb > 0 && blocks * heads <= self.key_lines / 2),
             rows: first_row..first_row,
@@ -196,9 +197,11 @@ impl Cutter {
     fn check(&self, batch: &Batch, rows: &[RowWork]) -> Result<(), FitError> {
         let (layer, kv_head) = (batch.layer, batch.kv_head);
         let tokens = u32::try_from(batch.tokens.len()).expect("tokens fit 32 bits");
-        for (limit, parameter) in
-            [(self.importance_tokens, "importance.tokens"), (self.topk_entries, "topk.entries")]
-        {
+        let weighed = if batch.weighs.tokens { tokens } else { 0 };
+        for (tokens, limit, parameter) in [
+            (weighed, self.importance_tokens, "importance.tokens"),
+            (most_candidates(batch, rows), self.topk_entries, "topk.entries"),
+        ] {
             if tokens > limit {
                 return Err(FitError::Tokens { layer, tokens, parameter, limit });
             }
@@ -264,6 +267,13 @@ impl Cutter {
         }
         Ok(())
     }
+}
+
+/// The most keys that a selection of the batch chooses from; 0 where nothing is selected.
+fn most_candidates(batch: &Batch, rows: &[RowWork]) -> u32 {
+    let of_layer = batch.layer_end.iter().flat_map(|end| [&end.tokens, &end.heads]).flatten();
+    let of_rows = rows.iter().filter_map(|row| row.select.as_ref());
+    of_rows.chain(of_layer).map(|selection| selection.candidates).max().unwrap_or(0)
 }
 
 /// Sizes that follow from the description and the head dimension.

@@ -13,7 +13,7 @@ use crate::{
         fetcher::{Fetcher, FetcherPorts, FetcherSpec},
         importance::{Importance, ImportancePorts},
         key_buffer::{KeyBuffer, KeyBufferPorts, KeyBufferSpec},
-        pv_array::{PvArray, PvArrayPorts},
+        pv_array::{PvArray, PvArrayPorts, PvArraySpec},
         qk_array::{QkArray, QkArrayPorts},
         refetch::{Refetch, RefetchPorts},
         reorder::{Reorder, ReorderPorts},
@@ -109,6 +109,16 @@ impl Machine {
             ports_per_channel: arch.ports_per_channel(),
             data: transaction_bits,
         };
+        let operand = arch.formats.operand;
+        let pv_spec = PvArraySpec {
+            head_dim,
+            operand,
+            probability,
+            accumulator: Bits(arch.output_accumulator_bits()),
+            importance,
+            rows: arch.refetch.rows,
+        };
+        let outputs = (arch.refetch.rows, Bits(head_dim * operand.0));
         let write_lane = u8::try_from(lanes).expect("there are at most 64 lanes");
         let value_spec = ValueBufferSpec {
             buffer: &arch.value_buffer,
@@ -159,16 +169,11 @@ impl Machine {
                 ledger(),
             ),
             value_buffer: ValueBuffer::new(&value_spec, ledger()),
-            pv_array: PvArray::new(
-                head_dim,
-                arch.formats.operand,
-                probability,
-                importance,
-                ledger(),
-            ),
+            pv_array: PvArray::new(pv_spec, ledger()),
             writeback: Writeback::new(
                 &arch.writeback,
                 arch.sequencer.write_traffic,
+                outputs,
                 write_lane,
                 sizes.transaction,
                 ledger(),

@@ -5,7 +5,7 @@
 
 use std::{collections::VecDeque, ops::Range, sync::Arc};
 
-use tamis_workloads::plan::{KeySet, LayerEnd, Phase, Selection, StoredBits, Task};
+use tamis_workloads::plan::{KeySet, LayerEnd, Phase, Selection, StoredBits, Task, Weighs};
 
 use crate::{
     cutter::Cutter,
@@ -41,6 +41,8 @@ pub struct Batch {
     pub values_per_line: u32,
     /// Whether values are fetched ahead.
     pub values_ahead: bool,
+    /// What its rows add to the importance memories.
+    pub weighs: Weighs,
     /// Whether its K stays in the buffer until every row is decided: for the queries to come, or for
     /// its LSBs. Otherwise it streams through.
     pub resident: bool,

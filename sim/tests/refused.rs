@@ -8,7 +8,7 @@ use tamis_arch::{
     units::{Bytes, Cycles},
 };
 use tamis_sim::{Options, error::RunError, outcome::Block};
-use tamis_workloads::plan::Phase;
+use tamis_workloads::plan::{LayerEnd, Phase, Selection};
 
 /// A task of one head.
 const SMALL: Dense = Dense {
@@ -108,16 +108,33 @@ fn one_row_more_in_a_decode_step_than_may_be_under_way() {
 fn one_token_more_than_can_be_scored_or_ranked() {
     for parameter in ["importance.tokens", "topk.entries"] {
         let mut arch = spatten();
-        match parameter {
-            "topk.entries" => arch.topk.entries = 32,
-            _ => arch.importance.tokens = 32,
+        let selects = parameter == "topk.entries";
+        match selects {
+            true => arch.topk.entries = 32,
+            false => arch.importance.tokens = 32,
         }
-        play(&arch, &SMALL, SMALL.tasks(), &Options::default()).expect("32 tokens fit");
-        assert_eq!(
-            refusal(&arch, &Dense { tokens: 33, ..SMALL }),
-            format!("layer 0: 33 tokens are more than `{parameter}` = 32")
-        );
+        let error = |tokens: u32| {
+            let dense = Dense { tokens, ..SMALL };
+            let mut tasks = dense.tasks();
+            tasks[0].weighs.tokens = true;
+            let candidates = Selection { candidates: tokens, keep: 1, rounds: Vec::new() };
+            let end = LayerEnd { tokens: selects.then_some(candidates), heads: None };
+            tasks[0].layer_end = Some(end);
+            play(&arch, &dense, tasks, &Options::default()).err().map(|error| error.to_string())
+        };
+        assert_eq!(error(32), None);
+        let expected = format!("layer 0: 33 tokens are more than `{parameter}` = 32");
+        assert_eq!(error(33), Some(expected));
     }
+}
+
+/// Nobody ranks a token of `dense`, so neither memory bounds it.
+#[test]
+fn rows_of_which_nothing_is_ranked_may_be_longer_than_what_can_be() {
+    let mut arch = spatten();
+    (arch.importance.tokens, arch.topk.entries) = (32, 32);
+    let dense = Dense { tokens: 33, ..SMALL };
+    play(&arch, &dense, dense.tasks(), &Options::default()).expect("nothing is selected");
 }
 
 #[test]

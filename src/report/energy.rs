@@ -44,13 +44,13 @@ impl BlockEnergy {
 }
 
 impl Energy {
-    /// Prices what the machine counted. The DRAM's energy comes from the currents of its standard;
-    /// standby and refresh, which go on whatever is asked of it, are static.
+    /// Prices what the machine counted. The DRAM's energy comes from the currents of its standard.
     pub(crate) fn of(outcome: &Outcome, machine: &Accelerator, table: &EnergyTable) -> Self {
         let memory = tamis_dram::energy(&machine.dram, &channels(outcome));
+        let range = memory.within(&machine.dram.standard.range);
         let dram = DramEnergy {
-            dynamic: Spread::exact(memory.activate + memory.read + memory.write + memory.interface),
-            background: Spread::exact(memory.background + memory.refresh),
+            dynamic: range.map(|energy| energy.dynamic()),
+            background: range.map(|energy| energy.standing()),
         };
         let events: Vec<Events> =
             outcome.blocks.iter().flat_map(|block| block.events.iter().copied()).collect();

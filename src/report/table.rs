@@ -154,7 +154,7 @@ const WORK_AND_ENERGY: &[(&str, Text)] = &[
     ("queries refetched", |phase| or_dash(phase.queries.refetched_share, percent)),
     ("", |_| String::new()),
     ("energy", |phase| energy(phase, |energy| energy.total.typical)),
-    ("  range, DRAM without", energy_range),
+    ("  range", energy_range),
     ("  logic, dynamic + static", |phase| split(phase, |energy| energy.logic)),
     ("  SRAM, dynamic + static", |phase| split(phase, |energy| energy.sram)),
     ("  DRAM, dynamic + static", |phase| split(phase, |energy| energy.dram)),

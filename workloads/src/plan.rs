@@ -54,10 +54,21 @@ pub struct Task {
     /// ahead: all that are visible (policy `dense`). Otherwise each row's choice is fetched when
     /// it is made.
     pub values_ahead: bool,
+    /// What its rows add to the importance memories.
+    pub weighs: Weighs,
     /// Queries, head by head, in the order of the sequence.
     pub rows: Vec<Row>,
     /// What is decided after this task, if it is the last of its layer.
     pub layer_end: Option<LayerEnd>,
+}
+
+/// Which importance is added up. What no choice ever ranks is not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Weighs {
+    /// Each probability, to its token.
+    pub tokens: bool,
+    /// Each output's magnitude, to its head.
+    pub heads: bool,
 }
 
 /// One query of one head.

@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use super::{Buses, Command, Constraint, Level, Organisation, Power, Standard, Target, Timing};
+use super::{
+    Buses, Command, Constraint, EnergyRange, Level, Organisation, Power, Standard, Target, Timing,
+};
 use crate::{
     accelerator::read_text,
     fault::{Faults, Place, Source},
@@ -123,6 +125,7 @@ fn read(mut root: Section<'_, '_>) -> Option<Standard> {
         read_constraint(section, spans.as_ref(), timing_place.as_ref())
     });
     let power = Power::read(root.section("power"));
+    let range = EnergyRange::read(root.section("range"));
     root.finish();
     Some(Standard {
         name: name?,
@@ -134,6 +137,7 @@ fn read(mut root: Section<'_, '_>) -> Option<Standard> {
         timing: timing?,
         constraints: constraints?.into_iter().flatten().collect(),
         power: power?,
+        range: range?,
     })
 }
 

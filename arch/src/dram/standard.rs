@@ -30,6 +30,8 @@ pub struct Standard {
     pub constraints: Vec<Constraint>,
     /// Currents, voltage, interface.
     pub power: Power,
+    /// How far the energy may lie from what those give.
+    pub range: EnergyRange,
 }
 
 parameters! {
@@ -72,7 +74,31 @@ parameters! {
         /// Drivers, wires and receivers.
         pub interface_pj_per_bit: f64 where Rule::real(0.0, 100.0),
     }
+
+    /// The ends of what sources say, as factors on the energy that [`Power`] gives.
+    #[derive(Clone, Debug, PartialEq, Serialize)]
+    pub struct EnergyRange {
+        /// Opening and closing a row.
+        pub activate_low: f64 where LOW,
+        /// The same.
+        pub activate_high: f64 where HIGH,
+        /// Column reads and writes.
+        pub column_low: f64 where LOW,
+        /// The same.
+        pub column_high: f64 where HIGH,
+        /// Refreshes and standby.
+        pub standing_low: f64 where LOW,
+        /// The same.
+        pub standing_high: f64 where HIGH,
+        /// The interface.
+        pub interface_low: f64 where LOW,
+        /// The same.
+        pub interface_high: f64 where HIGH,
+    }
 }
+
+const LOW: Rule = Rule::real(0.0, 1.0).because("the typical energy lies in its range");
+const HIGH: Rule = Rule::real(1.0, 100.0).because("the typical energy lies in its range");
 
 const SLICE: &str = "it is a slice of the address";
 const WHOLE_BITS: Rule = Rule::power_of_two(1, 64).because(SLICE);

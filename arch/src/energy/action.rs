@@ -49,6 +49,18 @@ pub enum Action {
         /// Width of the word.
         width: Bits,
     },
+    /// One word read from a memory of registers.
+    RegisterRead {
+        /// Words that it holds.
+        words: u32,
+        /// Width of the word.
+        width: Bits,
+    },
+    /// One word written to a memory of registers.
+    RegisterWrite {
+        /// Width of the word.
+        width: Bits,
+    },
     /// One read of an SRAM.
     SramRead {
         /// Capacity of the SRAM.
@@ -74,7 +86,34 @@ pub enum Action {
     },
 }
 
+/// Layers of multiplexers of a shifter that moves a bit to any place of a word: each doubles the
+/// distance.
+#[must_use]
+pub fn barrel_stages(width: Bits) -> u32 {
+    width.0.max(2).next_power_of_two().ilog2()
+}
+
 impl Action {
+    /// Reading a word of a memory: an SRAM, or registers if it is small.
+    #[must_use]
+    pub fn read(words: u32, width: Bits) -> Self {
+        if sram::is_macro(words, width) {
+            Self::SramRead { capacity: width.times(u64::from(words)), width }
+        } else {
+            Self::RegisterRead { words, width }
+        }
+    }
+
+    /// Writing a word of a memory: an SRAM, or registers if it is small.
+    #[must_use]
+    pub fn write(words: u32, width: Bits) -> Self {
+        if sram::is_macro(words, width) {
+            Self::SramWrite { capacity: width.times(u64::from(words)), width }
+        } else {
+            Self::RegisterWrite { width }
+        }
+    }
+
     /// Whether it happens in a memory, and not in gates.
     #[must_use]
     pub fn is_of_sram(&self) -> bool {

@@ -11,7 +11,7 @@ mod spread;
 pub(crate) mod sram;
 mod table;
 
-pub use action::{Action, Events};
+pub use action::{Action, Events, barrel_stages};
 pub use price::Priced;
 pub use report::{DramEnergy, EnergyReport, Part, StaticPower};
 pub use spread::Spread;

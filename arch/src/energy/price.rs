@@ -6,7 +6,11 @@
 //! what the geometric mean of the wires of both sides does. Exponentials and divisions are made of
 //! multiplications and additions. Logic carries its share of the clock tree and of control.
 
-use super::{action::Action, spread::Spread, table::EnergyTable};
+use super::{
+    action::{Action, barrel_stages},
+    spread::Spread,
+    table::EnergyTable,
+};
 use crate::units::{Bits, Picojoules};
 
 /// The price of one action.
@@ -38,7 +42,7 @@ impl EnergyTable {
             Action::Add { width } | Action::Compare { width } => self.add(width),
             Action::Exponent { width } => {
                 let step = self.multiply(width, width) + self.add(width);
-                let stages = f64::from(width.0.max(2).next_power_of_two().ilog2());
+                let stages = f64::from(barrel_stages(width));
                 let shift = self.mux(width).map(|stage| stage * stages);
                 self.energy.exponent_steps.spread().with(step, |steps, step| steps * step) + shift
             }
@@ -46,7 +50,13 @@ impl EnergyTable {
                 (self.add(width) + self.mux(width)).map(|step| step * f64::from(width.0))
             }
             Action::Shift { width } => self.mux(width),
-            Action::Fifo { width, .. } => per_bit(&self.energy.register, width),
+            Action::Fifo { width, .. } | Action::RegisterWrite { width } => {
+                per_bit(&self.energy.register, width)
+            }
+            Action::RegisterRead { words, width } => {
+                let stages = f64::from(words.max(1).next_power_of_two().ilog2());
+                self.mux(width).map(|stage| stage * stages)
+            }
             Action::Crossbar { inputs, outputs, width } => {
                 let bits = f64::from(width.0);
                 let wires = libm::sqrt(f64::from(inputs) * f64::from(outputs)) * bits;

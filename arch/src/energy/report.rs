@@ -22,10 +22,10 @@ pub struct StaticPower {
 /// What the DRAM model says that the memory used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct DramEnergy {
-    /// Commands and interface.
+    /// What follows the requests: rows, columns, interface.
     #[serde(rename = "dynamic_pj")]
     pub dynamic: Priced,
-    /// Background and refresh.
+    /// What goes on whatever is asked of it: standby and refresh.
     #[serde(rename = "static_pj")]
     pub background: Priced,
 }

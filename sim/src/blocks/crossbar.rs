@@ -60,7 +60,8 @@ pub struct Crossbar {
     /// Lane that won each port last.
     last_winner: Vec<usize>,
     issued: u64,
-    requests: u64,
+    reads: u64,
+    writes: u64,
     responses: u64,
 }
 
@@ -98,7 +99,7 @@ impl Crossbar {
             arbiter: spec.crossbar.arbiter,
             outstanding_limit: spec.crossbar.outstanding,
             queue_limit: spec.crossbar.address_queue as usize,
-            width: (inputs, spec.channels * ports, spec.data),
+            width: (spec.lanes, spec.channels * ports, spec.data),
             ledger,
             queues: (0..inputs).map(|_| VecDeque::new()).collect(),
             outstanding: vec![0; channels],
@@ -109,7 +110,8 @@ impl Crossbar {
             granted: Vec::new(),
             last_winner: vec![0; channels * ports as usize],
             issued: 0,
-            requests: 0,
+            reads: 0,
+            writes: 0,
             responses: 0,
         }
     }
@@ -178,7 +180,11 @@ impl Crossbar {
             }
             self.outstanding[channel] += 1;
             self.last_winner[port] = lane;
-            self.requests += 1;
+            if lane + 1 == self.queues.len() {
+                self.writes += 1;
+            } else {
+                self.reads += 1;
+            }
             self.granted.push(lane);
         }
         // What comes behind is offered from the next cycle on.
@@ -271,19 +277,18 @@ impl Component for Crossbar {
     }
 
     fn close(self, end: Cycle) -> BlockOutcome {
-        let (inputs, outputs, data) = self.width;
-        let address = Bits(ADDRESS);
+        let (lanes, ports, data) = self.width;
+        let (address, write) = (Bits(ADDRESS), Bits(ADDRESS + data.0));
         let entries = u32::try_from(self.queue_limit).expect("a queue is short");
+        let queue = |width| Action::Fifo { entries, width };
+        let matrix = |inputs, outputs, width| Action::Crossbar { inputs, outputs, width };
+        // Addresses of all, data of the write-back alone, and data back to the fetch lanes.
         let events = vec![
-            Events { action: Action::Fifo { entries, width: address }, count: self.requests },
-            Events {
-                action: Action::Crossbar { inputs, outputs, width: address },
-                count: self.requests,
-            },
-            Events {
-                action: Action::Crossbar { inputs: outputs, outputs: inputs, width: data },
-                count: self.responses,
-            },
+            Events { action: queue(address), count: self.reads },
+            Events { action: queue(write), count: self.writes },
+            Events { action: matrix(lanes + 1, ports, address), count: self.reads + self.writes },
+            Events { action: matrix(1, ports, data), count: self.writes },
+            Events { action: matrix(ports, lanes, data), count: self.responses },
         ];
         BlockOutcome::new(Block::Crossbar, self.ledger.close(end), events)
     }

@@ -47,14 +47,10 @@ impl Importance {
     fn take(&mut self, clock: &mut Clock, ports: &mut ImportancePorts<'_>) -> bool {
         let Some(&line) = ports.settled.peek(clock) else { return false };
         let row = ports.table.row(line.row);
+        let batch = ports.table.batch(row.batch);
         let selects = line.last
             && row.last.batch
-            && ports
-                .table
-                .batch(row.batch)
-                .layer_end
-                .as_ref()
-                .is_some_and(|end| end.tokens.is_some());
+            && batch.layer_end.as_ref().is_some_and(|end| end.tokens.is_some());
         if !ports.weighed.can_push(clock) || (selects && !ports.token_jobs.can_push(clock)) {
             return false;
         }
@@ -64,9 +60,12 @@ impl Importance {
             let job = SelectJob { batch: row.batch, of: Candidates::Tokens };
             ports.token_jobs.push(clock, job);
         }
-        self.updates += u64::from(line.keys);
-        let cycles = u64::from(line.keys.div_ceil(self.spec.lanes));
-        self.free_at = clock.now() + Cycles(cycles);
+        let mut cycles = 1;
+        if batch.weighs.tokens {
+            self.updates += u64::from(line.keys);
+            cycles = line.keys.div_ceil(self.spec.lanes);
+        }
+        self.free_at = clock.now() + Cycles(u64::from(cycles));
         true
     }
 }
@@ -94,11 +93,12 @@ impl Component for Importance {
 
     fn close(self, end: Cycle) -> BlockOutcome {
         let width = self.width;
-        let capacity = width.times(u64::from(self.spec.tokens));
+        // A bank for each lane.
+        let words = self.spec.tokens.div_ceil(self.spec.lanes);
         let events = vec![
             Events { action: Action::Add { width }, count: self.updates },
-            Events { action: Action::SramRead { capacity, width }, count: self.updates },
-            Events { action: Action::SramWrite { capacity, width }, count: self.updates },
+            Events { action: Action::read(words, width), count: self.updates },
+            Events { action: Action::write(words, width), count: self.updates },
         ];
         BlockOutcome::new(Block::Importance, self.ledger.close(end), events)
     }

@@ -14,7 +14,7 @@ use tamis_arch::{
     blocks::{self, BufferRead},
     energy::{Action, Events},
     text::counted,
-    units::{Bits, Bytes, Cycle, Cycles},
+    units::{Bits, Cycle, Cycles},
 };
 
 use self::{held::Held, run::Run};
@@ -53,11 +53,10 @@ pub struct KeyBuffer {
     read: BufferRead,
     poll_period: Cycles,
     skip: u32,
-    capacity: Bytes,
     capacity_lines: u32,
     line: Bits,
-    /// A query into and out of its store.
-    query: Action,
+    /// Words and width of the store of queries.
+    query_store: (u32, Bits),
     query_traffic: bool,
     softmax_lanes: u32,
     ledger: Ledger,
@@ -76,8 +75,11 @@ pub struct KeyBuffer {
     next_poll: Cycle,
     reads: u64,
     writes: u64,
-    /// Queries of rows that began, both passes.
-    queries: u64,
+    /// The row whose query stands at the array.
+    at_array: Option<RowId>,
+    /// Queries that came into their store, and that were read from it.
+    queries_stored: u64,
+    queries_read: u64,
 }
 
 /// The key buffer's links.
@@ -106,10 +108,9 @@ impl KeyBuffer {
             read: spec.buffer.read,
             poll_period: spec.buffer.poll_period,
             skip: spec.buffer.skip,
-            capacity: spec.buffer.capacity,
             capacity_lines: spec.lines,
             line: spec.line,
-            query: Action::Fifo { entries: spec.buffer.queue, width: spec.query },
+            query_store: (spec.buffer.queue, spec.query),
             query_traffic: spec.query_traffic,
             softmax_lanes: spec.softmax_lanes,
             ledger,
@@ -124,7 +125,9 @@ impl KeyBuffer {
             next_poll: Cycle::ZERO,
             reads: 0,
             writes: 0,
-            queries: 0,
+            at_array: None,
+            queries_stored: 0,
+            queries_read: 0,
         }
     }
 
@@ -209,7 +212,6 @@ impl KeyBuffer {
             let run = Run::new(pass, ports.table, self.skip);
             if self.held(ports.table, run.batch).has_block(run.block, true) {
                 self.replays.pop_front();
-                self.queries += u64::from(pass.rows);
                 // What a first pass waits for may come only when the rows before it are decided.
                 self.overtaken = self.run.replace(run).or(self.overtaken.take());
                 return;
@@ -229,7 +231,7 @@ impl KeyBuffer {
         {
             ports.passes.pop(clock);
             self.rows_free -= pass.rows;
-            self.queries += u64::from(pass.rows);
+            self.queries_stored += u64::from(pass.rows);
             self.row_lines_free -= lines;
             self.run = Some(Run::new(pass, ports.table, self.skip));
         }
@@ -309,6 +311,10 @@ impl KeyBuffer {
         let last = row.visible.end <= block.end;
         ports.key_lines.push(clock, KeyLine { row: run.row, keys, last, full: run.pass.full });
         self.reads += 1;
+        if self.at_array != Some(run.row) {
+            self.at_array = Some(run.row);
+            self.queries_read += 1;
+        }
         run.begun = true;
         run.advance(ports.table, self.skip);
         if !batch.resident {
@@ -370,11 +376,13 @@ impl Component for KeyBuffer {
     }
 
     fn close(self, end: Cycle) -> BlockOutcome {
-        let (capacity, width) = (self.capacity, self.line);
+        let (words, width) = (self.capacity_lines, self.line);
+        let (queries, query) = self.query_store;
         let events = vec![
-            Events { action: Action::SramRead { capacity, width }, count: self.reads },
-            Events { action: Action::SramWrite { capacity, width }, count: self.writes },
-            Events { action: self.query, count: self.queries },
+            Events { action: Action::read(words, width), count: self.reads },
+            Events { action: Action::write(words, width), count: self.writes },
+            Events { action: Action::read(queries, query), count: self.queries_read },
+            Events { action: Action::write(queries, query), count: self.queries_stored },
         ];
         BlockOutcome::new(Block::KeyBuffer, self.ledger.close(end), events)
     }

@@ -17,16 +17,39 @@ use crate::{
     work::WorkTable,
 };
 
+/// What the PV array is made for.
+#[derive(Clone, Copy)]
+pub struct PvArraySpec {
+    /// Values of a vector.
+    pub head_dim: u32,
+    /// Width of a value.
+    pub operand: Bits,
+    /// Width of a probability.
+    pub probability: Bits,
+    /// Width of an accumulator.
+    pub accumulator: Bits,
+    /// Width of a head's importance.
+    pub importance: Bits,
+    /// Rows that are read together, each of which needs accumulators.
+    pub rows: u32,
+}
+
 /// Outputs.
 pub struct PvArray {
+    spec: PvArraySpec,
     head_dim: u64,
-    operand: Bits,
-    probability: Bits,
-    importance: Bits,
     ledger: Ledger,
+    /// The row whose sums stand at the adders.
+    at_adders: Option<RowId>,
+    /// Rows whose sums wait in memory for their next line.
+    waiting: Vec<RowId>,
+    sums_read: u64,
+    sums_written: u64,
     lines: u64,
     values: u64,
     rows: u64,
+    /// Rows whose outputs add to the importance of their heads.
+    weighed: u64,
 }
 
 /// The PV array's links.
@@ -44,21 +67,44 @@ pub struct PvArrayPorts<'m> {
 impl PvArray {
     /// An array at reset.
     #[must_use]
-    pub fn new(
-        head_dim: u32,
-        operand: Bits,
-        probability: Bits,
-        importance: Bits,
-        ledger: Ledger,
-    ) -> Self {
-        let head_dim = u64::from(head_dim);
-        Self { head_dim, operand, probability, importance, ledger, lines: 0, values: 0, rows: 0 }
+    pub fn new(spec: PvArraySpec, ledger: Ledger) -> Self {
+        Self {
+            spec,
+            head_dim: u64::from(spec.head_dim),
+            ledger,
+            at_adders: None,
+            waiting: Vec::new(),
+            sums_read: 0,
+            sums_written: 0,
+            lines: 0,
+            values: 0,
+            rows: 0,
+            weighed: 0,
+        }
     }
 
     /// Lines, multiply-accumulates and rows so far.
     #[must_use]
     pub fn work(&self) -> (u64, u64, u64) {
         (self.lines, self.values * self.head_dim, self.rows)
+    }
+
+    /// Rows that are read together take turns: the sums of one go to memory, those of the next come.
+    fn turn_to(&mut self, line: ValueLine) {
+        if line.values == 0 && !line.last {
+            return;
+        }
+        if self.at_adders != Some(line.row) {
+            if let Some(row) = self.at_adders {
+                self.waiting.push(row);
+                self.sums_written += 1;
+            }
+            if let Some(place) = self.waiting.iter().position(|&row| row == line.row) {
+                self.waiting.swap_remove(place);
+                self.sums_read += 1;
+            }
+        }
+        self.at_adders = (!line.last).then_some(line.row);
     }
 
     fn take(&mut self, clock: &mut Clock, ports: &mut PvArrayPorts<'_>) -> Doing {
@@ -75,9 +121,11 @@ impl PvArray {
         ports.value_lines.pop(clock);
         self.lines += u64::from(line.values > 0);
         self.values += u64::from(line.values);
+        self.turn_to(line);
         if line.last {
             ports.outputs.push(clock, line.row);
             self.rows += 1;
+            self.weighed += u64::from(batch.weighs.heads);
         }
         if selects {
             let job = SelectJob { batch: batch.id, of: Candidates::Heads };
@@ -101,11 +149,18 @@ impl Component for PvArray {
     }
 
     fn close(self, end: Cycle) -> BlockOutcome {
-        let multiply = Action::MultiplyAccumulate { left: self.operand, right: self.probability };
-        let weigh = Action::Add { width: self.importance };
+        let PvArraySpec { head_dim, operand, probability, accumulator, importance, rows } =
+            self.spec;
+        let multiply = Action::MultiplyAccumulate { left: operand, right: probability };
+        let sums = Bits(head_dim * accumulator.0);
         let events = vec![
             Events { action: multiply, count: self.values * self.head_dim },
-            Events { action: weigh, count: self.rows * self.head_dim },
+            Events { action: Action::read(rows, sums), count: self.sums_read },
+            Events { action: Action::write(rows, sums), count: self.sums_written },
+            Events {
+                action: Action::Add { width: importance },
+                count: self.weighed * self.head_dim,
+            },
         ];
         BlockOutcome::new(Block::PvArray, self.ledger.close(end), events)
     }

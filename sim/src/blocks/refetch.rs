@@ -186,11 +186,10 @@ impl Component for Refetch {
     }
 
     fn close(self, end: Cycle) -> BlockOutcome {
-        let capacity = self.line.times(u64::from(self.capacity_lines));
-        let width = self.line;
+        let (words, width) = (self.capacity_lines, self.line);
         let events = vec![
-            Events { action: Action::SramRead { capacity, width }, count: self.lines },
-            Events { action: Action::SramWrite { capacity, width }, count: self.lines },
+            Events { action: Action::read(words, width), count: self.lines },
+            Events { action: Action::write(words, width), count: self.lines },
         ];
         BlockOutcome::new(Block::Refetch, self.ledger.close(end), events)
     }

@@ -11,7 +11,7 @@ use tamis_arch::{
     blocks::{self, SoftmaxModel},
     energy::{Action, Events},
     text::counted,
-    units::{Bits, Bytes, Cycle, Cycles},
+    units::{Bits, Cycle, Cycles},
 };
 
 use crate::{
@@ -37,6 +37,8 @@ pub struct Softmax {
     /// When the second stage can take the next row.
     exponent_free: Cycle,
     scores: u64,
+    /// Lines of the row buffer that rows filled.
+    lines_done: u64,
     rows_done: u64,
 }
 
@@ -85,6 +87,7 @@ impl Softmax {
             scale_free: Cycle::ZERO,
             exponent_free: Cycle::ZERO,
             scores: 0,
+            lines_done: 0,
             rows_done: 0,
         }
     }
@@ -177,6 +180,7 @@ impl Softmax {
         row.sent += keys;
         ports.probabilities.push(clock, line);
         self.lines_free += 1;
+        self.lines_done += 1;
         if last {
             self.rows.pop_front();
             self.rows_done += 1;
@@ -227,11 +231,15 @@ impl Component for Softmax {
     fn close(self, end: Cycle) -> BlockOutcome {
         let lanes = self.spec.lanes;
         let width = Bits(self.score.0 * lanes);
-        let capacity = Bytes(width.times(u64::from(self.spec.row_buffer_lines)).0);
-        let accesses = 2 * self.scores.div_ceil(u64::from(lanes));
+        let words = self.spec.row_buffer_lines;
+        // Scores come in and go out; so do their exponentials, in the same lines.
+        let times = match self.spec.model {
+            SoftmaxModel::Modelled => 2,
+            SoftmaxModel::Wire => 1,
+        };
         let mut events = vec![
-            Events { action: Action::SramRead { capacity, width }, count: accesses },
-            Events { action: Action::SramWrite { capacity, width }, count: accesses },
+            Events { action: Action::read(words, width), count: times * self.lines_done },
+            Events { action: Action::write(words, width), count: times * self.lines_done },
         ];
         if self.spec.model == SoftmaxModel::Modelled {
             let probability = self.probability;

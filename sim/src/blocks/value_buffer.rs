@@ -15,7 +15,7 @@ use tamis_arch::{
     blocks::{self, BufferRead},
     energy::{Action, Events},
     text::counted,
-    units::{Bits, Bytes, Cycle, Cycles},
+    units::{Bits, Cycle, Cycles},
 };
 
 use self::{ahead::Ahead, directory::Directory, reader::Reading};
@@ -47,12 +47,12 @@ pub struct ValueBufferSpec<'a> {
 
 /// V on chip.
 pub struct ValueBuffer {
-    capacity: Bytes,
+    lines: u32,
     line: Bits,
     fetch_lanes: u32,
     skip: u32,
-    /// A line of probabilities into and out of the queue.
-    queue: Action,
+    /// Words of the queue of probabilities, and probabilities and bits of each.
+    queue: (u32, u32, Bits),
     reader: BufferRead,
     poll_period: Cycles,
     /// With a polling reader: when it looks again.
@@ -75,7 +75,9 @@ pub struct ValueBuffer {
     taken: u32,
     reads: u64,
     writes: u64,
+    /// Lines of probabilities that came into the queue, and that were read with lines of values.
     queued: u64,
+    weights_read: u64,
 }
 
 /// What is here of a batch.
@@ -165,13 +167,13 @@ impl ValueBuffer {
     #[must_use]
     pub fn new(spec: &ValueBufferSpec<'_>, ledger: Ledger) -> Self {
         let buffer = spec.buffer;
-        let width = Bits(spec.softmax_lanes * spec.probability.0);
+        let lanes = spec.softmax_lanes;
         Self {
-            queue: Action::Fifo { entries: buffer.queue, width },
+            queue: (buffer.queue, lanes, Bits(lanes * spec.probability.0)),
             reader: buffer.read,
             poll_period: buffer.poll_period,
             next_poll: Cycle::ZERO,
-            capacity: buffer.capacity,
+            lines: spec.lines,
             line: spec.line,
             fetch_lanes: spec.fetch_lanes,
             skip: buffer.skip,
@@ -188,6 +190,7 @@ impl ValueBuffer {
             reads: 0,
             writes: 0,
             queued: 0,
+            weights_read: 0,
         }
     }
 
@@ -411,11 +414,13 @@ impl Component for ValueBuffer {
     }
 
     fn close(self, end: Cycle) -> BlockOutcome {
-        let (capacity, width) = (self.capacity, self.line);
+        let (words, width) = (self.lines, self.line);
+        let (queue, _, weights) = self.queue;
         let events = vec![
-            Events { action: Action::SramRead { capacity, width }, count: self.reads },
-            Events { action: Action::SramWrite { capacity, width }, count: self.writes },
-            Events { action: self.queue, count: self.queued },
+            Events { action: Action::read(words, width), count: self.reads },
+            Events { action: Action::write(words, width), count: self.writes },
+            Events { action: Action::read(queue, weights), count: self.weights_read },
+            Events { action: Action::write(queue, weights), count: self.queued },
         ];
         BlockOutcome::new(Block::ValueBuffer, self.ledger.close(end), events)
     }

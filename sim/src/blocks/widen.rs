@@ -5,7 +5,7 @@
 
 use tamis_arch::{
     blocks,
-    energy::{Action, Events},
+    energy::{Action, Events, barrel_stages},
     units::{Bits, Cycle, Cycles},
 };
 
@@ -157,7 +157,9 @@ impl Component for Widen {
 
     fn close(self, end: Cycle) -> BlockOutcome {
         let width = Bits(u32::try_from(self.transaction_bits).expect("a transaction is small"));
-        let events = vec![Events { action: Action::Shift { width }, count: self.transactions }];
+        // A barrel shifter: the bits of a transaction may begin at any place of a line.
+        let stages = self.transactions * u64::from(barrel_stages(width));
+        let events = vec![Events { action: Action::Shift { width }, count: stages }];
         BlockOutcome::new(Block::Widen, self.ledger.close(end), events)
     }
 }

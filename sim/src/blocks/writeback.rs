@@ -28,6 +28,7 @@ use crate::{
 pub struct Writeback {
     queue_limit: usize,
     write_traffic: bool,
+    outputs: (u32, Bits),
     lane: u8,
     transaction: u64,
     ledger: Ledger,
@@ -82,11 +83,13 @@ pub struct WritebackPorts<'m> {
 }
 
 impl Writeback {
-    /// An empty queue; `lane` is the crossbar's input for writes.
+    /// An empty queue; `lane` is the crossbar's input for writes, `outputs` the words and the width of the
+    /// store of outputs that wait for the other heads of their query.
     #[must_use]
     pub fn new(
         spec: &blocks::Writeback,
         write_traffic: bool,
+        outputs: (u32, Bits),
         lane: u8,
         transaction: u64,
         ledger: Ledger,
@@ -94,6 +97,7 @@ impl Writeback {
         Self {
             queue_limit: spec.queue as usize,
             write_traffic,
+            outputs,
             lane,
             transaction,
             ledger,
@@ -235,8 +239,13 @@ impl Component for Writeback {
     fn close(self, end: Cycle) -> BlockOutcome {
         let data = u32::try_from(self.transaction * 8).expect("a transaction is small");
         let entries = u32::try_from(self.queue_limit).expect("a queue is short");
-        let action = Action::Fifo { entries, width: Bits(data + ADDRESS) };
-        let events = vec![Events { action, count: self.issued.iter().sum() }];
+        let queue = Action::Fifo { entries, width: Bits(data + ADDRESS) };
+        let (rows, output) = self.outputs;
+        let outputs = if self.write_traffic { u64::from(self.rows) } else { 0 };
+        let events = vec![
+            Events { action: queue, count: self.issued.iter().sum() },
+            Events { action: Action::Fifo { entries: rows, width: output }, count: outputs },
+        ];
         BlockOutcome::new(Block::Writeback, self.ledger.close(end), events)
     }
 }

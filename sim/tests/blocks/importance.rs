@@ -50,6 +50,7 @@ fn weighed(lanes: u32, give: &[bool], take: &[bool]) -> Came {
     };
     let mut tasks = dense.tasks();
     let tokens = Selection { candidates: ROWS, keep: 2, rounds: Vec::new() };
+    tasks[0].weighs.tokens = true;
     tasks[0].layer_end = Some(LayerEnd { tokens: Some(tokens), heads: None });
     let table = table(&spatten(), dense.dimensions(), tasks);
     let mut spec = spatten().importance;

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use proptest::prelude::*;
 use tamis_arch::units::{Bits, Cycles};
 use tamis_sim::{
-    blocks::pv_array::{PvArray, PvArrayPorts},
+    blocks::pv_array::{PvArray, PvArrayPorts, PvArraySpec},
     component::Component,
     items::{Candidates, SelectJob, ValueLine},
     stats::Ledger,
@@ -41,7 +41,17 @@ type Came = (Vec<(u64, u32)>, Vec<(u64, SelectJob)>);
 /// Rows and selections that came out, each with its cycle.
 fn outputs(lines: &[ValueLine], latency: u64, give: &[bool], take: &[bool]) -> Came {
     let table = one_step();
-    let mut array = PvArray::new(64, Bits(12), Bits(18), Bits(48), Ledger::default());
+    let mut array = PvArray::new(
+        PvArraySpec {
+            head_dim: 64,
+            operand: Bits(12),
+            probability: Bits(18),
+            accumulator: Bits(31),
+            importance: Bits(48),
+            rows: 64,
+        },
+        Ledger::default(),
+    );
     let mut waiting: VecDeque<ValueLine> = lines.to_vec().into();
     let (mut value_lines, mut outputs) = (wire(Cycles(1)), wire(Cycles(latency)));
     let mut head_jobs = wire(Cycles(latency));

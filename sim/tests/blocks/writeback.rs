@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use proptest::prelude::*;
-use tamis_arch::units::Cycles;
+use tamis_arch::units::{Bits, Cycles};
 use tamis_sim::{
     blocks::writeback::{Writeback, WritebackPorts},
     component::Component,
@@ -39,7 +39,7 @@ proptest! {
         let table = table(&spatten(), dense.dimensions(), dense.tasks());
         let mut spec = spatten().writeback;
         (spec.queue, spec.latency) = (queue, Cycles(4));
-        let mut writeback = Writeback::new(&spec, true, 32, 32, Ledger::default());
+        let mut writeback = Writeback::new(&spec, true, (64, Bits(768)), 32, 32, Ledger::default());
         let (mut outputs, mut appends) = (wire(Cycles(1)), wire(Cycles(1)));
         let (mut writes, mut written) = (wire(spec.latency), wire(Cycles(1)));
         let mut rows: VecDeque<u32> = order.into();

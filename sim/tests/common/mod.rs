@@ -13,7 +13,7 @@ use tamis_sim::{
     outcome::{Block, Outcome},
     run,
 };
-use tamis_workloads::plan::{KeySet, LayerEnd, Phase, Row, StoredBits, Task};
+use tamis_workloads::plan::{KeySet, LayerEnd, Phase, Row, StoredBits, Task, Weighs};
 
 /// Twelve bits in one plane.
 pub(crate) const WHOLE: StoredBits = StoredBits { query: 12, key_msb: 12, key_lsb: 0, value: 12 };
@@ -72,6 +72,7 @@ impl Dense {
                     appended: (self.phase == Phase::Decode && kv_head == 0)
                         .then_some(self.tokens - 1),
                     values_ahead: true,
+                    weighs: Weighs::default(),
                     rows,
                     layer_end: (kv_head + 1 == self.kv_heads).then(LayerEnd::default),
                 });

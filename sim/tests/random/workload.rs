@@ -5,7 +5,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use tamis_sim::Dimensions;
 use tamis_workloads::{
-    plan::{KeySet, LayerEnd, Phase, Row, Selection, StoredBits, Task},
+    plan::{KeySet, LayerEnd, Phase, Row, Selection, StoredBits, Task, Weighs},
     quickselect::{PivotRule, SelectionOf, Site, select},
 };
 
@@ -146,6 +146,7 @@ impl Shape {
                 tokens: Arc::clone(&live),
                 appended: (self.decode && into.len() == first).then_some(length - 1),
                 values_ahead,
+                weighs: Weighs { tokens: self.selects, heads: self.selects },
                 rows,
                 layer_end: None,
             });

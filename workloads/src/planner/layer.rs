@@ -175,6 +175,7 @@ impl LayerRun<'_> {
             appended: (self.pass.phase == Phase::Decode && into.tasks.is_empty())
                 .then(|| self.pass.tokens - 1),
             values_ahead: self.values_ahead,
+            weighs: self.live.weighs,
             rows,
             layer_end: None,
         });

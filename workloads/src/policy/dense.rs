@@ -8,7 +8,7 @@ use super::{
     Choice, Course, ImportanceTooNarrow, Live, Method, Misfit, Pass, Seen, Setting, knobs,
 };
 use crate::{
-    plan::{KeySet, LayerEnd, Phase, StoredBits},
+    plan::{KeySet, LayerEnd, Phase, StoredBits, Weighs},
     row::{Planes, RowView},
 };
 
@@ -77,7 +77,8 @@ impl Course for Everything {
     fn live(&mut self, _: u32) -> Result<Live, ImportanceTooNarrow> {
         let keys = vec![self.keys.clone(); self.kv_heads];
         let queries = self.queries.clone();
-        Ok(Live { heads: self.heads.clone(), queries, keys, importance_shift: 0 })
+        let (heads, weighs) = (self.heads.clone(), Weighs::default());
+        Ok(Live { heads, queries, keys, importance_shift: 0, weighs })
     }
 
     fn choose(&self, row: &mut RowView<'_>) -> Choice {

@@ -31,7 +31,7 @@ pub use schedule::{Keep, Share};
 
 use crate::{
     fixed::Arithmetic,
-    plan::{KeySet, LayerEnd, Phase, Selection, StoredBits},
+    plan::{KeySet, LayerEnd, Phase, Selection, StoredBits, Weighs},
     quickselect::PivotRule,
     row::RowView,
     trace::Shape,
@@ -136,6 +136,8 @@ pub struct Live {
     pub keys: Vec<Arc<[u32]>>,
     /// Fraction bits of a probability that token importance drops, rounding to nearest.
     pub importance_shift: u32,
+    /// Which importance the machine adds up.
+    pub weighs: Weighs,
 }
 
 /// What one row keeps.

@@ -17,7 +17,7 @@ use std::{iter::Peekable, sync::Arc, vec};
 
 use super::{Row, Table};
 use crate::{
-    plan::{self, KeySet, LayerEnd, Phase, Selection, StoredBits, Task},
+    plan::{self, KeySet, LayerEnd, Phase, Selection, StoredBits, Task, Weighs},
     quickselect::{PivotRule, Selected, SelectionOf, Site, select, splitmix},
 };
 
@@ -143,6 +143,8 @@ impl TablePlan {
             tokens,
             appended: starts_layer.then_some(newest),
             values_ahead: values == keys,
+            // Heads that are gone are not in the table, and neither is the choice among them.
+            weighs: Weighs { tokens: row.accumulates, heads: false },
             rows: vec![planned],
             layer_end,
         }

@@ -54,6 +54,22 @@ fn the_layer_end_says_what_was_chosen_from_what() {
     assert_eq!((&last.tokens, &last.heads), (&None, &None), "no layer follows the last");
 }
 
+/// Importance that nobody ranks is not added up: `dense` ranks none, and a `cascade` what it prunes.
+#[test]
+fn a_policy_weighs_what_it_ranks() {
+    let shape = Shape { heads: 2, kv_heads: 2, ..encoder(2, 8) };
+    let one = |_, _| 1.0;
+    let source = trace(&shape, vec![layer(&shape, one, one, one), layer(&shape, one, one, one)]);
+    let weighs = |policy| {
+        let (tasks, _) = plan(&source, &policy, Phases::Prefill);
+        assert!(tasks.iter().all(|task| task.weighs == tasks[0].weighs));
+        (tasks[0].weighs.tokens, tasks[0].weighs.heads)
+    };
+    assert_eq!(weighs(dense()), (false, false));
+    assert_eq!(weighs(cascade("tokens_keep = [1.0, 0.5]\nheads_keep = 1.0")), (true, false));
+    assert_eq!(weighs(cascade("tokens_keep = 1.0\nheads_keep = [1.0, 0.5]")), (false, true));
+}
+
 #[test]
 fn equal_tokens_are_kept_from_the_first_on() {
     let shape = encoder(2, 8);

@@ -68,20 +68,20 @@ impl Counts {
 
     /// As priced actions, for keys of `width` bits.
     ///
-    /// Keys move through the memories with their places, a row of lanes at a time. A row is priced in and
-    /// out together, so one that is flushed counts half.
+    /// Keys move through the memories with their places, a row of lanes at a time.
     #[must_use]
-    pub fn events(&self, topk: &Topk, width: Bits) -> [Events; 4] {
+    pub fn events(&self, topk: &Topk, width: Bits) -> [Events; 5] {
         let lanes = topk.comparators;
         let row = Bits(lanes * (width.0 + TOKEN));
-        let memory = Action::Fifo { entries: topk.entries.div_ceil(lanes), width: row };
+        let words = topk.entries.div_ceil(lanes);
         let sum = Bits(topk.comparators.max(topk.filter_lanes).ilog2() + 1);
-        let rows = (self.words_written + self.words_read).div_ceil(2 * u64::from(lanes));
+        let rows = |words: u64| words.div_ceil(u64::from(lanes));
         [
             Events { action: Action::Compare { width }, count: self.compares },
             Events { action: Action::Add { width: sum }, count: self.adds },
             Events { action: Action::Shift { width }, count: self.shifts },
-            Events { action: memory, count: rows },
+            Events { action: Action::write(words, row), count: rows(self.words_written) },
+            Events { action: Action::read(words, row), count: rows(self.words_read) },
         ]
     }
 }

@@ -81,7 +81,12 @@ impl ValueBuffer {
             }
         };
         ports.value_lines.push(clock, line);
-        self.reads += u64::from(line.values > 0);
+        if line.values > 0 {
+            self.reads += 1;
+            // Kept probabilities lie side by side: a line of values takes one word of them, or as many as
+            // it is wider.
+            self.weights_read += u64::from(batch.values_per_line.div_ceil(self.queue.1));
+        }
         Some(Reading::Read)
     }
 

@@ -65,7 +65,7 @@ fn rows_read_a_line_a_cycle_from_keys_that_are_fetched_once() {
         let expected: Vec<u64> = (first..first + lines).map(|read| read + read_latency).collect();
         assert_eq!(seen.times(), expected);
         assert_eq!(seen.asked.len(), 4 * 24);
-        let [reads, writes, _] = &outcome.events[..] else { panic!("three kinds of events") };
+        let [reads, writes, ..] = &outcome.events[..] else { panic!("no reads and writes") };
         assert_eq!((reads.count, writes.count), (lines, 4));
         let activity = outcome.activity;
         assert_eq!((activity.busy, activity.blocked), (Cycles(lines), Cycles(0)));

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     fixed::{Arithmetic, quantise::largest},
-    plan::{KeySet, LayerEnd, Phase, Selection},
+    plan::{KeySet, LayerEnd, Phase, Selection, Weighs},
     quickselect::{PivotRule, SelectionOf, Site, select},
     row::{Planes, RowView},
 };
@@ -106,6 +106,12 @@ impl Pruning {
 
     fn site(&self, of: SelectionOf, layer: u32) -> Site {
         Site { of, phase: self.pass.phase, step: self.pass.step, layer, head: 0, token: 0 }
+    }
+
+    /// What some layer ranks. Importance persists, so that of every layer counts.
+    fn weighs(&self) -> Weighs {
+        let prunes = |shares: &[Share]| shares.iter().any(|share| *share < Share::ALL);
+        Weighs { tokens: prunes(&self.token_shares), heads: prunes(&self.head_shares) }
     }
 
     /// The token that no layer may drop.
@@ -215,6 +221,7 @@ impl Course for Pruning {
             queries,
             keys: vec![self.tokens.clone(); self.kv_heads],
             importance_shift: (whole - fraction).cast_unsigned(),
+            weighs: self.weighs(),
         })
     }
 
