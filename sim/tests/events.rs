@@ -186,7 +186,7 @@ fn each_row_fills_lines_of_its_own_in_the_row_buffer() {
     for (model, times) in [(SoftmaxModel::Modelled, 2), (SoftmaxModel::Wire, 1)] {
         arch.softmax.model = model;
         let outcome = run(&arch, &PROMPT, |_| {});
-        let word = Bits(8 * 30);
+        let word = Bits(8 * arch.score_bits());
         assert_eq!(reads(&outcome, Block::Softmax, word), times * lines);
         assert_eq!(writes(&outcome, Block::Softmax, word), times * lines);
     }
