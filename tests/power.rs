@@ -104,7 +104,7 @@ fn mean() -> Watts {
     })
 }
 
-/// 0.95, 0.36, 0.78 and 0.74 of the paper's; its total lies in our range, 3.1 to 12.0 W.
+/// 0.97, 0.37, 0.78 and 0.75 of the paper's; its total lies in our range, 3.1 to 12.1 W.
 ///
 /// - Logic: half is the arrays, which both have. Ours has a softmax in fixed point where the paper's is in
 ///   floating point, and a crossbar that draws 1.3 W while the memory streams.
