@@ -5,6 +5,7 @@ mod common;
 use common::{Dense, PLANES, WHOLE, play};
 use tamis_arch::{
     Accelerator,
+    area::TOKEN,
     blocks::SoftmaxModel,
     energy::Action,
     units::{Bits, Bytes},
@@ -13,7 +14,7 @@ use tamis_sim::{
     Options,
     outcome::{Block, Outcome},
 };
-use tamis_workloads::plan::{Phase, Task};
+use tamis_workloads::plan::{LayerEnd, Phase, Round, Selection, Task};
 
 const PROMPT: Dense = Dense {
     phase: Phase::Prefill,
@@ -189,5 +190,39 @@ fn each_row_fills_lines_of_its_own_in_the_row_buffer() {
         let word = Bits(8 * arch.score_bits());
         assert_eq!(reads(&outcome, Block::Softmax, word), times * lines);
         assert_eq!(writes(&outcome, Block::Softmax, word), times * lines);
+    }
+}
+
+/// Ten of 40 keys: nine of them above the second pivot and one equal to it.
+fn ten_of_forty() -> Selection {
+    let rounds = vec![
+        Round { candidates: 40, greater: 18, equal: 1 },
+        Round { candidates: 18, greater: 9, equal: 1 },
+    ];
+    Selection { candidates: 40, keep: 10, rounds }
+}
+
+#[test]
+fn top_k_reads_and_writes_rows_of_which_the_last_of_a_round_is_not_full() {
+    let arch = spatten();
+    let scene = Dense { heads: 1, tokens: 40, ..STEP };
+    let of_values = run(&arch, &scene, |task| task.rows[0].select = Some(ten_of_forty()));
+    let of_tokens = run(&arch, &scene, |task| {
+        task.weighs.tokens = true;
+        task.layer_end = Some(LayerEnd { tokens: Some(ten_of_forty()), heads: None });
+    });
+    // Sixteen lanes. Keys: 3 rows come in, and are read in the first round and in the last pass. Then
+    // 18 above (2 rows) and 21 below (2); the 18 are read, and leave 9 (1) and 8 (1).
+    let (written, read) = (3 + 2 + 2 + 1 + 1, 3 + 2 + 3);
+    for (outcome, block, key) in [
+        (&of_values, Block::ValueTopk, arch.score_bits()),
+        (&of_tokens, Block::TokenTopk, arch.formats.importance.0),
+    ] {
+        let row = Bits(16 * (key + TOKEN));
+        assert_eq!(writes(outcome, block, row), written, "{}", block.name());
+        assert_eq!(reads(outcome, block, row), read, "{}", block.name());
+        let compared = count(outcome, block, |action| matches!(action, Action::Compare { .. }));
+        // Each key of a round with the pivot, and all with the threshold.
+        assert_eq!(compared, 40 + 18 + 40, "{}", block.name());
     }
 }

@@ -84,9 +84,7 @@ impl Widen {
         };
         self.transaction_bits * u64::from(count) / u64::from(bits)
     }
-}
 
-impl Widen {
     /// Starts on the next group, if there is one.
     fn start(&mut self, clock: &mut Clock, ports: &mut WidenPorts<'_>) {
         let Some(arrivals) = ports.arrivals.pop(clock) else { return };

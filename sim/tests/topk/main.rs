@@ -58,7 +58,7 @@ fn watch(engine: &mut Engine, topk: &Topk, keys: &[i64], keep: u32, room: &[bool
     let (mut kept, mut round_ends) = (Vec::new(), Vec::new());
     for (cycle, &has_room) in (0..1_000_000).map(Cycles).zip(room.iter().cycle()) {
         let row = engine.tick(std::mem::take(&mut offered), has_room);
-        if engine.counts().words_read > before.words_read {
+        if engine.counts().rows_read > before.rows_read {
             first_compare.get_or_insert(cycle);
         }
         if engine.rounds().len() > round_ends.len() {
@@ -90,8 +90,8 @@ fn difference(now: Counts, before: Counts) -> Counts {
         compares: now.compares - before.compares,
         adds: now.adds - before.adds,
         shifts: now.shifts - before.shifts,
-        words_written: now.words_written - before.words_written,
-        words_read: now.words_read - before.words_read,
+        rows_written: now.rows_written - before.rows_written,
+        rows_read: now.rows_read - before.rows_read,
     }
 }
 
@@ -194,7 +194,7 @@ fn two_of_five_keys_cycle_by_cycle() {
     let mut rows = Vec::new();
     for cycle in 1..=20 {
         let row = engine.tick(&[], true);
-        assert_eq!(engine.counts().words_read > 0, cycle >= 2, "first compare, cycle {cycle}");
+        assert_eq!(engine.counts().rows_read > 0, cycle >= 2, "first compare, cycle {cycle}");
         let rounds = [9, 15].iter().filter(|&&end| cycle >= end).count();
         assert_eq!(engine.rounds().len(), rounds, "rounds, cycle {cycle}");
         let threshold = (cycle >= 15).then_some(Threshold { key: 7, ties: 1 });

@@ -19,10 +19,11 @@ pub struct Counts {
     pub adds: u64,
     /// Words through one layer of multiplexers: empty lanes do not switch.
     pub shifts: u64,
-    /// Words written to the key memory and to the FIFOs.
-    pub words_written: u64,
-    /// Words read from them.
-    pub words_read: u64,
+    /// Rows of `comparators` words written to the key memory and to the FIFOs. A row counts once, also
+    /// where its words come one after the other: each lane is a bank.
+    pub rows_written: u64,
+    /// Rows read from them, the last of a round also where it is not full.
+    pub rows_read: u64,
 }
 
 impl Counts {
@@ -30,39 +31,41 @@ impl Counts {
     #[must_use]
     pub fn of(topk: &Topk, selection: &Selection) -> Self {
         let keys = u64::from(selection.candidates);
-        let mut counts = Self { words_written: keys, ..Self::default() };
+        let rows_written = rows(topk.comparators, selection.candidates);
+        let mut counts = Self { rows_written, ..Self::default() };
         if topk.pivot == Pivot::Midpoint {
             counts.compares += 2 * keys;
         }
         for round in &selection.rounds {
             counts += Self::of_round(topk.comparators, round);
         }
-        counts += Self::of_filter(topk.filter_lanes, selection);
+        counts += Self::of_filter(topk, selection);
         counts
     }
 
     /// One round: two zero eliminators, and the realigner of each side.
     fn of_round(lanes: u32, round: &Round) -> Self {
-        let candidates = u64::from(round.candidates);
-        let sides = u64::from(round.candidates - round.equal);
+        let less = round.candidates - round.equal - round.greater;
+        let sides = u64::from(round.greater + less);
         Self {
-            compares: candidates,
+            compares: u64::from(round.candidates),
             adds: 2 * adds_of_prefix_sums(lanes, round.candidates),
             shifts: 2 * sides * u64::from(lanes.ilog2()),
-            words_written: sides,
-            words_read: candidates,
+            rows_written: rows(lanes, round.greater) + rows(lanes, less),
+            rows_read: rows(lanes, round.candidates),
         }
     }
 
-    /// The last pass: a prefix sum that ranks the ties, and one zero eliminator.
-    fn of_filter(lanes: u32, selection: &Selection) -> Self {
-        let keys = u64::from(selection.candidates);
+    /// The last pass: a prefix sum that ranks the ties, and one zero eliminator. A row of the key
+    /// memory is read once, however many of its keys are filtered in a cycle.
+    fn of_filter(topk: &Topk, selection: &Selection) -> Self {
+        let lanes = topk.filter_lanes;
         Self {
-            compares: keys,
+            compares: u64::from(selection.candidates),
             adds: 2 * adds_of_prefix_sums(lanes, selection.candidates),
             shifts: u64::from(selection.keep) * u64::from(lanes.ilog2()),
-            words_written: 0,
-            words_read: keys,
+            rows_written: 0,
+            rows_read: rows(topk.comparators, selection.candidates),
         }
     }
 
@@ -75,21 +78,25 @@ impl Counts {
         let row = Bits(lanes * (width.0 + TOKEN));
         let words = topk.entries.div_ceil(lanes);
         let sum = Bits(topk.comparators.max(topk.filter_lanes).ilog2() + 1);
-        let rows = |words: u64| words.div_ceil(u64::from(lanes));
         [
             Events { action: Action::Compare { width }, count: self.compares },
             Events { action: Action::Add { width: sum }, count: self.adds },
             Events { action: Action::Shift { width }, count: self.shifts },
-            Events { action: Action::write(words, row), count: rows(self.words_written) },
-            Events { action: Action::read(words, row), count: rows(self.words_read) },
+            Events { action: Action::write(words, row), count: self.rows_written },
+            Events { action: Action::read(words, row), count: self.rows_read },
         ]
     }
+}
+
+/// Rows that so many words fill.
+fn rows(lanes: u32, words: u32) -> u64 {
+    u64::from(words.div_ceil(lanes))
 }
 
 /// Adders that switch in one Kogge-Stone network while `keys` keys pass, `lanes` a cycle. Level `k`
 /// has an adder in each lane from `2^k` on, so all levels have `N log2 N - (N - 1)`.
 fn adds_of_prefix_sums(lanes: u32, keys: u32) -> u64 {
-    u64::from(keys.div_ceil(lanes)) * u64::from(lanes * lanes.ilog2() + 1 - lanes)
+    rows(lanes, keys) * u64::from(lanes * lanes.ilog2() + 1 - lanes)
 }
 
 impl AddAssign for Counts {
@@ -97,7 +104,7 @@ impl AddAssign for Counts {
         self.compares += other.compares;
         self.adds += other.adds;
         self.shifts += other.shifts;
-        self.words_written += other.words_written;
-        self.words_read += other.words_read;
+        self.rows_written += other.rows_written;
+        self.rows_read += other.rows_read;
     }
 }

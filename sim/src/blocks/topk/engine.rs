@@ -127,7 +127,7 @@ impl Engine {
             row_latency,
             decide_latency: topk.decide_latency.0,
             filling: None,
-            arriving: KeyMemory::new(entries),
+            arriving: KeyMemory::new(lanes, entries),
             now: 0,
             phase: Phase::Idle,
             pivots: Pivots::Midpoint { range: None },
@@ -137,7 +137,7 @@ impl Engine {
             rounds: Vec::new(),
             threshold: None,
             ties: 0,
-            keys: KeyMemory::new(entries),
+            keys: KeyMemory::new(lanes, entries),
             greater: CandidateFifo::new(lanes, entries),
             less: CandidateFifo::new(lanes, entries),
             splits: Pipeline::default(),
@@ -227,13 +227,11 @@ impl Engine {
             return;
         }
         let job = self.filling.as_ref().expect("keys come after their announcement");
-        self.arriving.append(keys);
+        self.arriving.append(keys, &mut self.counts);
         assert!(self.arriving.len() <= job.candidates, "no more keys than announced");
-        let words = u64::try_from(keys.len()).expect("a row is short");
-        self.counts.words_written += words;
         if let Pivots::Midpoint { .. } = job.pivots {
             // Two more comparators a lane follow the lowest and the highest key as they come.
-            self.counts.compares += 2 * words;
+            self.counts.compares += 2 * u64::try_from(keys.len()).expect("a row is short");
         }
     }
 

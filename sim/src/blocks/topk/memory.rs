@@ -1,11 +1,8 @@
 //! The memories of the engine: the keys as they came, and the candidates on a side of the pivot.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, ops::Range};
 
-use super::{
-    Counts,
-    zero_eliminator::{rotate, words_in},
-};
+use super::{Counts, zero_eliminator::rotate};
 
 /// Candidates on one side of the pivot: a ring for each lane, all of one depth.
 ///
@@ -28,14 +25,16 @@ impl CandidateFifo {
 
     /// Appends the words of a compacted row: the realigner turns it to the first free lane.
     pub(super) fn append(&mut self, compacted: &[Option<i64>], counts: &mut Counts) {
-        let turned = rotate(compacted, self.incoming % self.banks.len(), counts);
-        counts.words_written += u64::from(words_in(&turned));
+        let lanes = self.banks.len();
+        let turned = rotate(compacted, self.incoming % lanes, counts);
+        let before = self.incoming;
         for (bank, word) in self.banks.iter_mut().zip(turned) {
             let Some(word) = word else { continue };
             assert!(bank.len() < self.rows, "a side never has more candidates than the round");
             bank.push_back(word);
             self.incoming += 1;
         }
+        counts.rows_written += rows_begun(lanes, before..self.incoming);
     }
 
     /// A round begins: it reads what came in. Gives these candidates, for the choice of a pivot.
@@ -60,7 +59,7 @@ impl CandidateFifo {
         let banks = self.banks.iter_mut().enumerate();
         let row: Vec<_> =
             banks.map(|(lane, bank)| if lane < words { bank.pop_front() } else { None }).collect();
-        counts.words_read += u64::from(words_in(&row));
+        counts.rows_read += u64::from(words > 0);
         (row, self.waiting == 0)
     }
 }
@@ -69,14 +68,15 @@ impl CandidateFifo {
 #[derive(Debug)]
 pub(super) struct KeyMemory {
     words: Vec<i64>,
+    lanes: usize, // words of a row
     entries: usize,
     next: usize, // place of the next to be read
 }
 
 impl KeyMemory {
-    /// An empty memory of `entries` words.
-    pub(super) fn new(entries: usize) -> Self {
-        Self { words: Vec::new(), entries, next: 0 }
+    /// An empty memory of `entries` words in rows of `lanes`.
+    pub(super) fn new(lanes: usize, entries: usize) -> Self {
+        Self { words: Vec::new(), lanes, entries, next: 0 }
     }
 
     /// Forgets the keys of the selection before.
@@ -84,9 +84,11 @@ impl KeyMemory {
         self.words.clear();
     }
 
-    /// Appends a row.
-    pub(super) fn append(&mut self, keys: &[i64]) {
+    /// Appends keys, of which there may be more or fewer than a row has.
+    pub(super) fn append(&mut self, keys: &[i64], counts: &mut Counts) {
+        let before = self.words.len();
         self.words.extend_from_slice(keys);
+        counts.rows_written += rows_begun(self.lanes, before..self.words.len());
         assert!(self.words.len() <= self.entries, "a selection fits the entries of the engine");
     }
 
@@ -110,19 +112,26 @@ impl KeyMemory {
         u32::try_from(self.next).expect("a selection has fewer than 2^32 keys")
     }
 
-    /// The next row of `lanes` keys, and whether it is the last. The last may have empty lanes; a
+    /// The next `lanes` keys, and whether it is the last. The last may have empty lanes; a
     /// row after it has only those.
     pub(super) fn read_row(
         &mut self,
         lanes: usize,
         counts: &mut Counts,
     ) -> (Vec<Option<i64>>, bool) {
-        let places = self.next..self.next + lanes;
-        let row: Vec<_> = places.map(|place| self.words.get(place).copied()).collect();
+        let first = self.next;
+        let row: Vec<_> =
+            (first..first + lanes).map(|place| self.words.get(place).copied()).collect();
         self.next = self.words.len().min(self.next + lanes);
-        counts.words_read += u64::from(words_in(&row));
+        counts.rows_read += rows_begun(self.lanes, first..self.next);
         (row, self.next == self.words.len())
     }
+}
+
+/// Rows of `lanes` words whose first word is at one of these places.
+fn rows_begun(lanes: usize, places: Range<usize>) -> u64 {
+    let rows = places.end.div_ceil(lanes) - places.start.div_ceil(lanes);
+    u64::try_from(rows).expect("a memory has fewer than 2^64 rows")
 }
 
 #[cfg(test)]
