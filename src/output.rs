@@ -43,14 +43,36 @@ impl Staged {
 
     /// Fills the file and puts it in its place.
     pub(crate) fn commit(
-        mut self,
+        self,
         write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
     ) -> Result<(), Failure> {
+        self.fill(write)?.put_in_place()
+    }
+
+    /// Fills the file, which stays beside its place.
+    fn fill(
+        mut self,
+        write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> Result<Filled, Failure> {
         let finished = write(&mut self.file).and_then(|()| self.file.flush());
         finished.map_err(|error| cannot_write(&self.place, &error))?;
         let file =
             self.file.into_inner().map_err(|error| cannot_write(&self.place, error.error()))?;
-        file.persist(&self.place).map_err(|error| cannot_write(&self.place, &error.error))?;
+        Ok(Filled { file, place: self.place })
+    }
+}
+
+/// A file that is whole, and not yet in its place.
+#[derive(Debug)]
+struct Filled {
+    file: NamedTempFile,
+    place: PathBuf,
+}
+
+impl Filled {
+    fn put_in_place(self) -> Result<(), Failure> {
+        let Self { file, place } = self;
+        file.persist(&place).map_err(|error| cannot_write(&place, &error.error))?;
         Ok(())
     }
 }
@@ -82,6 +104,17 @@ impl Folder {
     /// Opens a file in it.
     pub(crate) fn file(&self, name: &str) -> Result<Staged, Failure> {
         Staged::create(&self.path.join(name))
+    }
+
+    /// Writes files of these names and texts. None is put in its place before all are whole.
+    pub(crate) fn write(self, files: &[(&str, String)]) -> Result<(), Failure> {
+        let fill = |(name, text): &(&str, String)| {
+            self.file(name)?.fill(|out| out.write_all(text.as_bytes()))
+        };
+        let filled = files.iter().map(fill).collect::<Result<Vec<Filled>, Failure>>()?;
+        filled.into_iter().try_for_each(Filled::put_in_place)?;
+        self.keep();
+        Ok(())
     }
 
     /// The folder has what it was made for.

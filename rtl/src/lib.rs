@@ -3,16 +3,18 @@
 //! ```no_run
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let machine = tamis_arch::load("spatten")?;
-//! tamis_rtl::emit(&machine, "spatten", "build/rtl".as_ref())?;
+//! for (name, text) in tamis_rtl::files(&machine, "spatten") {
+//!     std::fs::write(name, text)?;
+//! }
 //! # Ok(())
 //! # }
 //! ```
 
 mod address;
-mod emit;
+mod files;
 mod parameters;
 mod write;
 
 pub use address::FieldBit;
-pub use emit::{EmitError, emit, files};
+pub use files::files;
 pub use parameters::{Parameter, parameters};

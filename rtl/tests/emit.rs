@@ -6,7 +6,7 @@ use std::{fmt::Write, fs, path::Path, process::Command};
 
 use common::{Parameters, run, tool};
 use tamis_arch::{Accelerator, accelerator::PRESETS, load};
-use tamis_rtl::{emit, files, parameters};
+use tamis_rtl::{files, parameters};
 
 fn machines() -> impl Iterator<Item = Accelerator> {
     PRESETS.iter().map(|preset| load(preset.name).expect("the preset is good"))
@@ -20,6 +20,13 @@ fn listed(machine: &Accelerator) -> Parameters {
 fn file(machine: &Accelerator, name: &str) -> String {
     let found = files(machine, &machine.name).into_iter().find(|(file, _)| *file == name);
     found.expect("there is such a file").1
+}
+
+/// All of them in a folder, for tools.
+fn emit(machine: &Accelerator, folder: &Path) {
+    for (name, text) in files(machine, &machine.name) {
+        fs::write(folder.join(name), text).expect("a temporary file");
+    }
 }
 
 /// What follows `prefix` on a line, as a name and a number, for each line that begins so. A guard of a
@@ -129,7 +136,7 @@ fn a_c_program_prints_the_numbers_of_the_header() {
     }
     for machine in machines() {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        emit(&machine, &machine.name, folder.path()).expect("the folder can be written");
+        emit(&machine, folder.path());
         // Included twice: the header guards itself.
         let mut program = String::from("#include <stdio.h>\n");
         program += "#include \"tamis_params.h\"\n#include \"tamis_params.h\"\nint main(void) {\n";
@@ -188,7 +195,7 @@ fn verilator_finds_the_same_numbers_in_the_package_and_the_header() {
     }
     for machine in machines() {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        emit(&machine, &machine.name, folder.path()).expect("the folder can be written");
+        emit(&machine, folder.path());
         let mut numbers = listed(&machine);
         let flags = ["--language", "1800-2012"];
         assert_eq!(lint(folder.path(), &checking_module(&numbers), &flags), "");
@@ -208,7 +215,7 @@ fn a_design_need_not_use_every_number() {
     }
     let machine = load("spatten").expect("the preset is good");
     let folder = tempfile::tempdir().expect("a temporary folder");
-    emit(&machine, &machine.name, folder.path()).expect("the folder can be written");
+    emit(&machine, folder.path());
     let module = "module top (output tamis_pkg::token_t t_o);\n  assign t_o = '0;\nendmodule\n";
     assert_eq!(lint(folder.path(), module, &["--language", "1800-2012"]), "");
 }
@@ -220,7 +227,7 @@ fn the_header_is_verilog_2001() {
     }
     let machine = load("spatten").expect("the preset is good");
     let folder = tempfile::tempdir().expect("a temporary folder");
-    emit(&machine, &machine.name, folder.path()).expect("the folder can be written");
+    emit(&machine, folder.path());
     let mut module = String::from("`include \"tamis_params.vh\"\nmodule top (sum_o);\n");
     module += "  output [63:0] sum_o;\n  wire [63:0] sum_o;\n  assign sum_o = 64'd0\n";
     for name in listed(&machine).keys() {
@@ -256,35 +263,4 @@ fn no_name_of_a_machine_breaks_a_file() {
         assert!(text.is_ascii() || name.ends_with(".json"), "{name}");
         assert!(text.lines().take(3).all(|line| !line.ends_with('\\')), "{name}");
     }
-}
-
-#[test]
-fn emitting_again_gives_the_same_bytes_and_nothing_else() {
-    let machine = load("spatten").expect("the preset is good");
-    let parent = tempfile::tempdir().expect("a temporary folder");
-    let folder = parent.path().join("build/rtl");
-    let paths = emit(&machine, &machine.name, &folder).expect("the folder can be made");
-    let bytes = |path| fs::read(path).expect("the file was written");
-    let first = paths.iter().map(bytes).collect::<Vec<_>>();
-    assert_eq!(emit(&machine, &machine.name, &folder).expect("the folder can be written"), paths);
-    assert_eq!(paths.iter().map(bytes).collect::<Vec<_>>(), first);
-    assert_eq!(fs::read_dir(&folder).expect("the folder is there").count(), 4);
-}
-
-#[test]
-fn a_folder_that_cannot_be_written_is_an_error_and_leaves_nothing() {
-    let machine = load("spatten").expect("the preset is good");
-    let parent = tempfile::tempdir().expect("a temporary folder");
-    let occupied = parent.path().join("occupied");
-    fs::write(&occupied, "a file").expect("a temporary file");
-    let error =
-        emit(&machine, &machine.name, &occupied).expect_err("a file is no folder").to_string();
-    assert!(error.starts_with("cannot write `") && error.contains("occupied"), "{error}");
-    // The last of the four is in the way: none of the others is put in its place.
-    let folder = parent.path().join("rtl");
-    fs::create_dir_all(folder.join("tamis_params.json")).expect("a temporary folder");
-    let error =
-        emit(&machine, &machine.name, &folder).expect_err("a folder is no file").to_string();
-    assert!(error.contains("tamis_params.json`: is a directory"), "{error}");
-    assert_eq!(fs::read_dir(&folder).expect("the folder is there").count(), 1);
 }

@@ -6,7 +6,10 @@ use std::{
 };
 
 use super::arch;
-use crate::exit::{Exit, Failure, OrExit};
+use crate::{
+    exit::{Exit, Failure},
+    output::Folder,
+};
 
 /// Write a machine's parameters for RTL.
 #[derive(Debug, clap::Args)]
@@ -39,9 +42,10 @@ fn file_name(name_or_path: &str) -> String {
 impl Rtl {
     pub(crate) fn run(self, out: &mut dyn Write) -> Result<Exit, Failure> {
         let Command::Emit { arch, output } = self.command;
-        let files = tamis_rtl::emit(&arch::load(&arch)?, &file_name(&arch), &output)
-            .or_exit(Exit::Environment)?;
-        let written = files.iter().try_for_each(|file| writeln!(out, "{}", file.display()));
+        let files = tamis_rtl::files(&arch::load(&arch)?, &file_name(&arch));
+        Folder::create(&output)?.write(&files)?;
+        let written =
+            files.iter().try_for_each(|(name, _)| writeln!(out, "{}", output.join(name).display()));
         written.map_err(|error| Failure::writing("to standard output", &error))?;
         Ok(Exit::Done)
     }

@@ -1,6 +1,6 @@
 //! `tamis rtl`.
 
-use std::fs;
+use std::{collections::BTreeMap, fs};
 
 use serde_json::Value;
 
@@ -36,6 +36,35 @@ fn the_command_that_the_files_name_writes_them_again() {
     assert!(text.contains("`tamis rtl emit --arch good.toml -o DIR`"), "{text}");
     tamis_in(folder.path(), &["rtl", "emit", "--arch", "good.toml", "-o", "rtl"]).succeeds();
     assert_eq!(fs::read_to_string(&header).expect("written"), text);
+}
+
+#[test]
+fn emitting_again_gives_the_same_bytes_and_nothing_else() {
+    let parent = tempfile::tempdir().expect("a folder");
+    let emitted = || {
+        tamis_in(parent.path(), &["rtl", "emit", "-o", "build/rtl"]).succeeds();
+        let entries = fs::read_dir(parent.path().join("build/rtl")).expect("the folder is there");
+        let file = |entry: std::io::Result<fs::DirEntry>| {
+            let path = entry.expect("readable").path();
+            let bytes = fs::read(&path).expect("readable");
+            (path, bytes)
+        };
+        entries.map(file).collect::<BTreeMap<_, _>>()
+    };
+    let first = emitted();
+    assert_eq!(first.len(), 4);
+    assert!(emitted() == first);
+}
+
+#[test]
+fn a_file_that_is_in_the_way_is_seven_and_no_other_is_written() {
+    let folder = tempfile::tempdir().expect("a folder");
+    // The last of the four: none of the others is put in its place.
+    fs::create_dir_all(folder.path().join("rtl/tamis_params.json")).expect("writable");
+    tamis_in(folder.path(), &["rtl", "emit", "-o", "rtl"])
+        .fails(7, &["cannot write `rtl/tamis_params.json`: is a directory"]);
+    let left = fs::read_dir(folder.path().join("rtl")).expect("the folder is there");
+    assert_eq!(left.count(), 1);
 }
 
 #[test]
