@@ -59,27 +59,22 @@ fn trace(folder: &tempfile::TempDir, layers: usize) -> String {
     path_of(&path)
 }
 
+/// Whether this run is long enough for a bar depends on the machine; what it leaves does not. The bar
+/// itself is held, with patience of its own, beside its code.
 #[test]
-fn a_long_run_shows_a_bar_on_a_terminal_and_the_same_report_as_on_a_pipe() {
+fn a_terminal_gets_the_same_report_as_a_pipe_and_no_bar_stays_on_it() {
     let folder = tempfile::tempdir().expect("a folder");
-    // Twice as long until it lasts: machines differ.
-    for layers in [8, 16, 32, 64, 128] {
-        let trace = trace(&folder, layers);
-        let words = ["run", &trace, "--no-skip", "--threads", "1", "--format", "json"];
-        let started = std::time::Instant::now();
-        let piped = on_pipes(&words);
-        if started.elapsed().as_secs_f64() < 2.0 {
-            continue;
-        }
-        assert_eq!(String::from_utf8_lossy(&piped.stderr), "", "a pipe gets no bar");
-        let (output, screen) = on_a_terminal(&words);
-        assert!(output.status.success());
+    let trace = trace(&folder, 16);
+    let words = ["run", &trace, "--no-skip", "--threads", "1", "--format", "json"];
+    let piped = on_pipes(&words);
+    assert_eq!(String::from_utf8_lossy(&piped.stderr), "", "a pipe gets no bar");
+    let (output, screen) = on_a_terminal(&words);
+    assert!(output.status.success());
+    assert!(output.stdout == piped.stdout, "the terminal changed the report");
+    if !screen.is_empty() {
         assert!(screen.contains(" %  ") && screen.contains(" to go"), "no bar on: {screen:?}");
         assert!(screen.ends_with("\u{1b}[2K"), "the bar is not taken away: {screen:?}");
-        assert!(output.stdout == piped.stdout, "the terminal changed the report");
-        return;
     }
-    panic!("128 layers took less than two seconds");
 }
 
 #[test]
