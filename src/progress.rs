@@ -126,7 +126,7 @@ mod tests {
         progress.advance(1);
         progress.advance(1);
         let seen = screen.seen();
-        assert!(seen.contains(" 25 %  ") && seen.contains(" to go"), "no bar on: {seen:?}");
+        assert!(seen.contains(" 50 %  ") && seen.contains(" to go"), "no bar on: {seen:?}");
         drop(progress);
         assert!(screen.seen().ends_with("<clear>"), "it stays: {:?}", screen.seen());
     }
