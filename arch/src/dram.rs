@@ -5,6 +5,7 @@
 //! source. The crate `tamis-dram` interprets it.
 
 mod command;
+mod data_bus;
 mod mapping;
 mod read;
 mod standard;

@@ -25,12 +25,19 @@ fn every_standard_is_good_and_maps_every_way() {
 
 /// The message of a standard that differs from HBM2 in a line.
 fn fault_of(change: &str) -> String {
+    let faults = faults_of(change);
+    assert_ne!(faults, "", "{change}");
+    faults
+}
+
+/// The same of one that may have none.
+fn faults_of(change: &str) -> String {
     let text =
         format!("extends = \"hbm2\"\nname = \"edge\"\ndescription = \"an edge\"\n{change}\n");
     let mut faults = Faults::default();
     let standard = Standard::read(Source { name: "edge.toml".into(), text }, &mut faults);
-    assert_eq!(standard, None, "{change}");
-    faults.to_string()
+    assert_eq!(standard.is_none(), !faults.is_empty(), "{change}");
+    if faults.is_empty() { String::new() } else { faults.to_string() }
 }
 
 #[test]
@@ -53,6 +60,46 @@ fn a_contradiction_of_a_standard_is_shown_where_it_stands() {
     ] {
         let found = fault_of(change);
         assert!(found.contains(message), "{change}: {found}");
+    }
+}
+
+#[test]
+fn a_span_that_nothing_names_is_a_fault_with_what_it_was_meant_to_be() {
+    assert_eq!(
+        fault_of("[timing]\nRRDSS = 20"),
+        "error: `timing.RRDSS` is not known; did you mean `RRDS`?\n  \
+         --> edge.toml:5:1\n   | RRDSS = 20\n   | ^^^^^\n"
+    );
+    let found = fault_of("[timing]\nrrds = 20");
+    assert!(found.contains("`timing.rrds` is not known"), "{found}");
+    // A table of the file's own may name a span of its own, and need not name those of its base.
+    let own = "[timing]\nOWN = 20\n[[constraint]]\nname = \"tX\"\nlevel = \"bank\"\nfrom = [\"ACT\"]\n\
+               to = [\"ACT\"]\nclocks = \"OWN\"";
+    let found = fault_of(own);
+    assert!(!found.contains("is not known"), "{found}");
+}
+
+#[test]
+fn two_transfers_are_never_on_the_data_bus_at_once() {
+    // HBM2: data 14 clocks after RD, 5 after WR, for 2: a WR whose data follow those of a RD comes 11 after it.
+    assert_eq!(
+        fault_of("[timing]\nRTW = 10"),
+        "error: `timing.RTW` lets WR follow RD after 10 clocks: it must be at least 11, `CL` + `BL` - `CWL`, \
+         as the data bus carries one transfer at a time\n  \
+         --> edge.toml:5:7\n   | RTW = 10\n   |       ^^\n"
+    );
+    assert_eq!(faults_of("[timing]\nRTW = 11"), "");
+    // Who makes reads slower is told of it, and of the distance in the base.
+    let found = fault_of("[timing]\nCL = 17");
+    assert!(found.contains("lets WR follow RD after 13 clocks: it must be at least 14"), "{found}");
+    assert!(found.contains("edge.toml:5:6"), "{found}");
+    assert!(found.contains("preset:dram/hbm2.toml"), "{found}");
+    // A table without the constraints is no way around them.
+    let found =
+        fault_of_constraint("level = \"bank\"\nfrom = [\"WR\"]\nto = [\"RD\"]\nclocks = \"RC\"");
+    for (pair, least) in [("WR follow RD", 11), ("RD follow WR", 2), ("RD follow RD", 2)] {
+        let rule = format!("`constraint` lets {pair} after 0 clocks: it must be at least {least}");
+        assert!(found.contains(&rule), "{found}");
     }
 }
 

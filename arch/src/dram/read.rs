@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, path::Path};
 
 use super::{
     Buses, Command, Constraint, EnergyRange, Level, Organisation, Power, Standard, Target, Timing,
+    data_bus::DataBus,
 };
 use crate::{
     accelerator::read_text,
@@ -121,9 +122,17 @@ fn read(mut root: Section<'_, '_>) -> Option<Standard> {
     let spans = read_spans(root.section("timing"));
     let timing = read_timing(root.section("timing"), spans.as_ref());
     let timing_place = root.section("timing").place("");
+    let mut sums = Vec::new();
     let constraints = root.each("constraint", |section| {
+        sums.push(section.peek::<String>("clocks").unwrap_or_default());
         read_constraint(section, spans.as_ref(), timing_place.as_ref())
     });
+    refuse_unused(root.section("timing"), &sums);
+    if let (Some(timing), Some(occupancy), Some(constraints)) = (&timing, &occupancy, &constraints)
+    {
+        let bus = DataBus { timing, occupancy, constraints, sums: &sums };
+        bus.refuse_overlap(&mut root);
+    }
     let power = Power::read(root.section("power"));
     let range = EnergyRange::read(root.section("range"));
     root.finish();
@@ -163,6 +172,29 @@ fn read_spans(mut section: Section<'_, '_>) -> Option<Spans> {
     spans.collect::<Vec<_>>().into_iter().collect()
 }
 
+/// Notes the spans that neither the model nor a constraint names. The table that standards share counts besides the
+/// standard's own: who replaces it need not take spans away.
+fn refuse_unused(mut section: Section<'_, '_>, sums: &[String]) {
+    MODEL_SPANS.iter().for_each(|span| section.allow(span));
+    let shared = shared_sums();
+    let words = sums.iter().chain(&shared).flat_map(|sum| sum.split_whitespace());
+    words.for_each(|word| section.allow(word));
+    section.finish();
+}
+
+/// The sums of the table that standards share.
+fn shared_sums() -> Vec<String> {
+    let mut faults = Faults::default();
+    let document = Document::parse(BASE.0, BASE.1, &mut faults);
+    let document = document.expect("our own file is TOML");
+    let sums = document.root(&mut faults).each("constraint", |section| section.peek("clocks"));
+    sums.expect("each of our constraints has its sum")
+}
+
+/// Spans that the model needs, whatever the constraints name.
+const MODEL_SPANS: [&str; 10] =
+    ["BL", "CL", "CWL", "RAS", "RC", "RP", "REFI", "RFC", "REFIPB", "RFCPB"];
+
 /// What the model itself needs to know of the spans, and the rules that join them.
 fn read_timing(mut section: Section<'_, '_>, spans: Option<&Spans>) -> Option<Timing> {
     let spans = spans?;
@@ -173,10 +205,18 @@ fn read_timing(mut section: Section<'_, '_>, spans: Option<&Spans>) -> Option<Ti
         }
         span
     };
-    let (burst, read_latency, write_latency) = (get("BL"), get("CL"), get("CWL"));
-    let (row_open, row_cycle, row_close) = (get("RAS"), get("RC"), get("RP"));
-    let (refresh_interval, refresh) = (get("REFI"), get("RFC"));
-    let (bank_refresh_interval, bank_refresh) = (get("REFIPB"), get("RFCPB"));
+    let [
+        burst,
+        read_latency,
+        write_latency,
+        row_open,
+        row_cycle,
+        row_close,
+        refresh_interval,
+        refresh,
+        bank_refresh_interval,
+        bank_refresh,
+    ] = MODEL_SPANS.map(&mut get);
     let timing = Timing {
         burst: burst?,
         read_latency: read_latency?,

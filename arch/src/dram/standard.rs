@@ -167,8 +167,15 @@ impl Standard {
     /// Distance of the first clocks of two commands that a constraint asks for; 0 where it asks for none.
     #[must_use]
     pub fn spacing(&self, rule: &Constraint) -> u32 {
-        let from = self.occupancy[rule.from.index()];
-        let to = self.occupancy[rule.to.index()];
-        (rule.clocks + from).saturating_sub(to)
+        rule.spacing(&self.occupancy)
+    }
+}
+
+impl Constraint {
+    /// See [`Standard::spacing`].
+    pub(super) fn spacing(&self, occupancy: &[u32; Command::COUNT]) -> u32 {
+        let from = occupancy[self.from.index()];
+        let to = occupancy[self.to.index()];
+        (self.clocks + from).saturating_sub(to)
     }
 }

@@ -85,6 +85,11 @@ impl<'d, 'f> Section<'d, 'f> {
         self.table.into_iter().flat_map(|table| table.entries.keys().map(String::as_str))
     }
 
+    /// Counts a key as asked for: its value is read in another visit of the section.
+    pub fn allow(&mut self, key: &str) {
+        self.look_up(key);
+    }
+
     /// Where the value of a key stands; where the section does, if it has none.
     #[must_use]
     pub fn place(&self, key: &str) -> Option<Place> {

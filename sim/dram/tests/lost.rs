@@ -2,8 +2,11 @@
 
 mod common;
 
-use tamis_arch::dram::{Controller, Dram, Refresh, Sharing};
-use tamis_dram::{Injection, Stats, replay};
+use common::SplitMix64;
+use tamis_arch::dram::{
+    Controller, Dram, PagePolicy, Refresh, STANDARDS, Scheduler, Sharing, Standard,
+};
+use tamis_dram::{Access, Injection, Kind, Stats, replay};
 
 fn stats(trace: &str, change: impl Fn(&mut Dram)) -> Stats {
     let controller = Controller { refresh: Refresh::None, read_queue: 512, ..Controller::usual() };
@@ -76,4 +79,44 @@ fn nothing_to_do_is_no_request() {
     let stats = channel.stats();
     assert_eq!(largest(&stats), "no request");
     assert!((share(&stats, "no request") - 1.0).abs() < 1e-12);
+}
+
+/// Reads and writes at random, on blocks of a few rows of every bank.
+fn mixed(seed: u64, writes_of_eight: u64) -> Vec<Access> {
+    let mut random = SplitMix64(seed);
+    let access = |_| {
+        let address = ((random.next() % 8) << 20) + 32 * (random.next() % 4096);
+        let kind = if random.next() % 8 < writes_of_eight { Kind::Write } else { Kind::Read };
+        Access { address, kind }
+    };
+    (0..3_000).map(access).collect()
+}
+
+#[test]
+fn every_tick_of_a_data_bus_moves_data_or_has_a_cause_in_every_standard() {
+    let usual = Controller { refresh: Refresh::AllBank, ..Controller::usual() };
+    let small = Controller { read_queue: 4, write_queue: 2, ..usual.clone() };
+    let controllers = [
+        Controller { command_bus: Sharing::Split, ..usual.clone() },
+        Controller { page: PagePolicy::Closed, scheduler: Scheduler::FrFcfsCap, ..small.clone() },
+        Controller { refresh: Refresh::None, scheduler: Scheduler::Fcfs, ..small },
+        Controller { refresh: Refresh::PerBank, page: PagePolicy::Timeout, ..usual.clone() },
+        usual,
+    ];
+    for (name, _) in STANDARDS {
+        for controller in &controllers {
+            let banks = Standard::preset(name).expect("it is known").refreshes_banks();
+            if controller.refresh == Refresh::PerBank && !banks {
+                continue;
+            }
+            for (seed, writes) in [(1, 1), (2, 4), (3, 6)] {
+                let dram = Dram::new(name, 1, "tamis", controller.clone()).expect("a memory");
+                let stats = replay(&dram, mixed(seed, writes), 32, Injection::InOrder).stats;
+                let lost: u64 = stats.lost.values().map(|ticks| ticks.0).sum();
+                let accounted = lost + stats.data_ticks.0;
+                let elapsed = stats.pseudo_ticks.total().0;
+                assert_eq!(accounted, elapsed, "{name}, {writes} of 8 write, {controller:?}");
+            }
+        }
+    }
 }
