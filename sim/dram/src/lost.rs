@@ -21,16 +21,24 @@ pub(crate) const NO_REQUEST: &str = "no request";
 /// The command was legal, but its bus carried others, or older ones were preferred.
 pub(crate) const COLUMN_BUS: &str = "column bus";
 pub(crate) const ROW_BUS: &str = "row bus";
-/// A refresh, and the wait for it.
+/// A refresh, and the wait of others for it.
 pub(crate) const REFRESH: &str = "refresh";
 /// Requests wait, and no command has issued yet to say why.
 pub(crate) const WAITING: &str = "still waiting";
 
-/// A row command: when it issued, and what held it until when.
+/// The last time that a waiting refresh kept a command bus from serving requests: from `since` to before `until`.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Stop {
+    pub(crate) since: u64,
+    pub(crate) until: u64,
+}
+
+/// A row command: when it issued, what held it until when, and when its bus served a refresh instead.
 #[derive(Clone, Copy, Debug, Default)]
 struct Step {
     at: u64,
     held: Held,
+    stop: Stop,
 }
 
 /// The data bus of a pseudo-channel.
@@ -94,12 +102,12 @@ impl Lost {
 
     /// A row command is about to issue.
     #[inline]
-    pub(crate) fn row(&mut self, command: Command, bank: usize, now: u64, held: Held) {
+    pub(crate) fn row(&mut self, command: Command, bank: usize, at: u64, held: Held, stop: Stop) {
         let steps = match command {
             Command::Activate => &mut self.opened,
             _ => &mut self.closed,
         };
-        steps[bank % MOST_BANKS] = Step { at: now, held };
+        steps[bank % MOST_BANKS] = Step { at, held, stop };
     }
 
     /// A column command is about to issue for a request of a bank: the gap before it that is to be explained.
@@ -121,23 +129,25 @@ impl Lost {
     pub(crate) fn explain(&mut self, gap: u64, call: &Call, causes: &Causes) {
         let mut gap = Gap(gap);
         let came = call.arrived + 1;
-        let Call { held, .. } = *call;
+        let Call { held, stop, .. } = *call;
         let opened = self.opened[call.bank % MOST_BANKS];
         let closed = self.closed[call.bank % MOST_BANKS];
         // Whether the row was opened, and another closed before, while this request waited.
         let opens = opened.at >= came;
         let closes = opens && closed.at >= came;
 
-        self.other(Other::ColumnBus, gap.take(call.now, held.until.max(came)));
+        self.bus(Other::ColumnBus, &mut gap, (held.until.max(came), call.now), stop);
         let alone = if opens { opened.at + causes.opening[call.command.index()] } else { came };
         self.charge(held, gap.take(held.until, alone), causes);
         if opens {
-            self.other(Other::RowBus, gap.take(opened.at, opened.held.until.max(came)));
+            let legal = opened.held.until.max(came);
+            self.bus(Other::RowBus, &mut gap, (legal, opened.at), opened.stop);
             let alone = if closes { closed.at + causes.closing } else { came };
             self.charge(opened.held, gap.take(opened.held.until, alone), causes);
         }
         if closes {
-            self.other(Other::RowBus, gap.take(closed.at, closed.held.until.max(came)));
+            let legal = closed.held.until.max(came);
+            self.bus(Other::RowBus, &mut gap, (legal, closed.at), closed.stop);
             self.charge(closed.held, gap.take(closed.held.until, came), causes);
         }
         if opens {
@@ -149,6 +159,13 @@ impl Lost {
             self.ticks[usize::from(causes.closing_cause)] += latency;
         }
         self.other(Other::NoRequest, gap.0);
+    }
+
+    /// Charges the wait of a legal command for its bus: where a refresh stopped the bus, to that.
+    fn bus(&mut self, bus: Other, gap: &mut Gap, (legal, issued): (u64, u64), stop: Stop) {
+        self.other(bus, gap.take(issued, stop.until.clamp(legal, issued)));
+        self.other(Other::Refresh, gap.take(stop.until.min(issued), stop.since.max(legal)));
+        self.other(bus, gap.take(stop.since.min(issued), legal));
     }
 
     fn other(&mut self, cause: Other, ticks: u64) {
@@ -194,6 +211,7 @@ pub(crate) struct Call {
     pub(crate) now: u64,
     pub(crate) arrived: u64,
     pub(crate) held: Held,
+    pub(crate) stop: Stop,
 }
 
 /// The ticks of a gap that are still to be charged.

@@ -61,6 +61,30 @@ fn a_stream_loses_to_refresh_what_refresh_takes() {
     assert!((refresh / interval..1.25 * refresh / interval).contains(&found), "{found}");
 }
 
+/// While a bank waits for its refresh, its command bus serves no other: that is a loss to refresh, not to the bus.
+#[test]
+fn what_refresh_of_single_banks_costs_is_said_to_be_refresh() {
+    for sharing in [Sharing::Shared, Sharing::Split] {
+        let run = |refresh| {
+            stats("seq4M", |dram| {
+                dram.mapping =
+                    Dram::new("hbm2", 1, "tamis", Controller::usual()).expect("a memory").mapping;
+                dram.controller.read_queue = 32;
+                dram.controller.command_bus = sharing;
+                dram.controller.refresh = refresh;
+            })
+        };
+        let (without, with) = (run(Refresh::None), run(Refresh::PerBank));
+        let ticks = |stats: &Stats| stats.pseudo_ticks.total().0 as f64;
+        let cost = 1.0 - ticks(&without) / ticks(&with);
+        assert!(cost > 0.05, "{cost}");
+        assert_eq!(largest(&with), "refresh", "{:?}", with.lost);
+        // The rest goes to rows that it closed, and that requests must open again.
+        let said = share(&with, "refresh") / cost;
+        assert!((0.4..1.1).contains(&said), "{said} of {cost}, {:?}", with.lost);
+    }
+}
+
 #[test]
 fn reads_and_writes_in_small_batches_lose_to_turnarounds() {
     let small = stats("seq4M_w3", |dram| {

@@ -43,15 +43,16 @@ impl Refresher {
 
     /// Hands the buses what is due now that its time has come.
     pub(super) fn raise(&mut self, buses: &mut [Bus]) {
+        let now = self.next;
         self.next += self.interval;
         if self.of_all_banks() {
             for pseudo in 0..self.targets {
                 let bus = pseudo % buses.len();
-                buses[bus].due.push_back(pseudo);
+                buses[bus].stop_for(pseudo, now);
             }
         } else {
             let per_bus = self.targets / buses.len();
-            buses[self.turn / per_bus].due.push_back(self.turn);
+            buses[self.turn / per_bus].stop_for(self.turn, now);
             self.turn = (self.turn + 1) % self.targets;
         }
     }

@@ -13,7 +13,7 @@ use super::{Channel, NEVER, column_command};
 use crate::{
     Completion, Kind, Tick, Ticks,
     age::{Age, Ages},
-    lost::Call,
+    lost::{Call, Stop},
     queue::Entry,
     timing::{MOST_BANKS, bank_number},
 };
@@ -27,6 +27,8 @@ pub(super) struct Bus {
     row: Slot,
     /// Pseudo-channels, or banks, that wait for a refresh, in order.
     pub(super) due: VecDeque<usize>,
+    /// The last time that some did.
+    stop: Stop,
 }
 
 impl Bus {
@@ -43,12 +45,29 @@ impl Bus {
                 column: Slot { next: 1, free: 1 },
                 row: Slot { next: 1, free: 1 },
                 due: VecDeque::new(),
+                stop: Stop::default(),
             })
             .collect()
     }
 
     pub(super) fn next(&self) -> u64 {
         self.column.due().min(self.row.due())
+    }
+
+    /// A pseudo-channel, or a bank, waits for a refresh from `now` on.
+    pub(super) fn stop_for(&mut self, target: usize, now: u64) {
+        if self.due.is_empty() {
+            self.stop = Stop { since: now, until: NEVER };
+        }
+        self.due.push_back(target);
+    }
+
+    /// The first of those that wait is refreshed at `now`.
+    fn refreshed(&mut self, now: u64) {
+        self.due.pop_front();
+        if self.due.is_empty() {
+            self.stop.until = now + 1;
+        }
     }
 
     /// This command may issue from `tick` on; says from when on the bus may carry one.
@@ -223,7 +242,8 @@ impl Channel {
         entry.touched = true;
         self.banks.activate(bank, kind, row, entry, now);
         self.rows_used.open(bank);
-        self.lost.row(Command::Activate, bank, now, self.timing.held(Command::Activate, bank));
+        let held = self.timing.held(Command::Activate, bank);
+        self.lost.row(Command::Activate, bank, now, held, self.buses[bus].stop);
         self.count(Command::Activate, bus, bank, now);
         for command in [Command::Read, Command::Write] {
             let ready = self.timing.ready(command, bank);
@@ -234,7 +254,8 @@ impl Channel {
     pub(super) fn precharge(&mut self, bus: usize, bank: usize, now: u64) {
         self.queues.close(bank);
         self.banks.close(bank, now);
-        self.lost.row(Command::Precharge, bank, now, self.timing.held(Command::Precharge, bank));
+        let held = self.timing.held(Command::Precharge, bank);
+        self.lost.row(Command::Precharge, bank, now, held, self.buses[bus].stop);
         self.count(Command::Precharge, bus, bank, now);
     }
 
@@ -293,7 +314,7 @@ impl Channel {
                     self.banks.refresh_all(target, now);
                 }
                 self.count(command, bus, bank, now);
-                self.buses[bus].due.pop_front();
+                self.buses[bus].refreshed(now);
                 self.buses[bus].look_at_all(now + 1);
             }
         }
@@ -308,7 +329,7 @@ impl Channel {
             let held = self.timing.held(command, bank);
             self.lost.explain(
                 gap,
-                &Call { command, bank, now, arrived, held },
+                &Call { command, bank, now, arrived, held, stop: self.buses[bus].stop },
                 &self.timing.causes,
             );
         }
