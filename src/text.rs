@@ -110,6 +110,11 @@ pub(crate) fn grouped(value: u64) -> String {
     text
 }
 
+/// A number of things, thousands apart: `1 read`, `2,049 reads`.
+pub(crate) fn counted(value: u64, one: &str, many: &str) -> String {
+    format!("{} {}", grouped(value), if value == 1 { one } else { many })
+}
+
 /// A whole number of three significant digits.
 fn grouped_float(value: f64) -> String {
     let digits = format!("{value:.0}").trim_start_matches('-').len();

@@ -22,8 +22,6 @@ pub(crate) struct Dram {
     pub(crate) reduction_against_dense_fp32: Option<f64>,
     pub(crate) reduction_against_dense_fp16: Option<f64>,
     pub(crate) reduction_against_dense_12_bit: Option<f64>,
-    /// Share of the accesses that found their row open.
-    pub(crate) row_hit_rate: Option<f64>,
     pub(crate) bandwidth_bytes_per_second: Option<f64>,
     /// Share of the peak.
     pub(crate) bandwidth_utilization: Option<f64>,
@@ -60,7 +58,6 @@ impl Dram {
             reduction_against_dense_fp32: reduction(fp32),
             reduction_against_dense_fp16: reduction(fp16),
             reduction_against_dense_12_bit: reduction(twelve),
-            row_hit_rate: activity.rows.hit_rate,
             bandwidth_bytes_per_second: bandwidth,
             bandwidth_utilization: bandwidth
                 .and_then(|bandwidth| ratio(bandwidth, rates.peak_dram_bytes_per_second)),

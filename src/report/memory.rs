@@ -28,7 +28,7 @@ pub(crate) struct DataBuses {
 /// What limits a memory.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub(crate) struct Limit {
-    /// `data_bus`, `row_bus` or `column_bus`, or the name of a kind of wait.
+    /// `data_bus`, `row_bus` or `column_bus` (`command_bus` where there is one for both), or the name of a kind of wait.
     pub(crate) by: &'static str,
     /// Whether a bus is busy, or clocks of the data buses are lost to waits.
     pub(crate) how: How,
@@ -47,10 +47,15 @@ pub(crate) enum How {
 impl Limit {
     /// A bus that is as good as full, else what most clocks of the data buses are lost to. What is lost is charged
     /// transfer by transfer, so that a full command bus can show as many small waits: hence it is looked at first.
-    fn of(data: &DataBuses, commands: &CommandBuses) -> Option<Self> {
+    fn of(data: &DataBuses, commands: &CommandBuses, kind: Buses) -> Option<Self> {
+        let row_bus = match kind {
+            Buses::RowAndColumn => Wait::RowBus.name(),
+            // Then both shares are its own.
+            Buses::Single => "command_bus",
+        };
         let buses = [
             ("data_bus", data.share(data.moving_data)),
-            (Wait::RowBus.name(), commands.row_utilization),
+            (row_bus, commands.row_utilization),
             (Wait::ColumnBus.name(), commands.column_utilization),
         ];
         let full = buses.into_iter().find_map(|(by, busy)| {
@@ -233,7 +238,7 @@ impl ChannelReport {
             bandwidth_utilization: data_buses.share(data_buses.moving_data),
             rows: RowOutcomes::of(&stats.rows),
             read_latency: ReadLatency::of(&stats.read_latency),
-            limited_by: Limit::of(&data_buses, &command_buses),
+            limited_by: Limit::of(&data_buses, &command_buses, dram.standard.buses),
             command_buses,
             data_buses,
         }
@@ -270,7 +275,7 @@ impl MemoryActivity {
             clock_mhz: dram.clock.0.get(),
             rows: RowOutcomes::of(&all.rows),
             read_latency: ReadLatency::of(&all.read_latency),
-            limited_by: Limit::of(&data_buses, &command_buses),
+            limited_by: Limit::of(&data_buses, &command_buses, dram.standard.buses),
             command_buses,
             data_buses,
             channels: ChannelReport::of_all(channels, dram),
@@ -310,7 +315,7 @@ mod tests {
     fn the_limit_is_the_longest_wait_unless_a_bus_is_full() {
         let idle = CommandBuses { row_utilization: Some(0.89), column_utilization: Some(0.5) };
         let limit = |moving, lost: &[_], commands| {
-            Limit::of(&clocks(moving, lost), &commands)
+            Limit::of(&clocks(moving, lost), &commands, Buses::RowAndColumn)
                 .map(|limit| (limit.by, limit.how, limit.share))
         };
         let lost = [("tCCD_L", 20), ("row bus", 30)];
@@ -320,6 +325,9 @@ mod tests {
         let full = CommandBuses { row_utilization: Some(0.9), ..idle };
         assert_eq!(limit(50, &[("tCCD_L", 50)], full), Some(("row_bus", How::Busy, 0.9)));
         assert_eq!(limit(0, &[], CommandBuses::default()), None);
+        let one = CommandBuses { column_utilization: Some(0.9), ..full };
+        let limit = Limit::of(&clocks(50, &[("tCCD_L", 50)]), &one, Buses::Single);
+        assert_eq!(limit.expect("time passed").title(), "command bus");
     }
 
     #[test]

@@ -17,7 +17,7 @@ use tamis_dram::{DramEnergy, Kind, Standby, Stats, command_energy, energy, stand
 use super::{memory::MemoryActivity, ratio};
 
 /// Number of the layout of this value; grows when a key changes its meaning or goes away.
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
 
 /// What was asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -43,8 +43,8 @@ impl Asked {
         self.reads + self.writes
     }
 
-    fn bytes(&self) -> f64 {
-        self.requests() as f64 * self.request_bytes as f64
+    fn bytes(&self) -> u64 {
+        self.requests().saturating_mul(self.request_bytes)
     }
 }
 

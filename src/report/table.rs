@@ -139,7 +139,7 @@ const TIME_AND_TRAFFIC: &[(&str, Text)] = &[
     ("  less than dense 12-bit", |p| or_dash(p.dram.reduction_against_dense_12_bit, times)),
     ("bandwidth", |phase| or_dash(phase.dram.bandwidth_bytes_per_second, bytes_per_second)),
     ("  of peak", |phase| or_dash(phase.dram.bandwidth_utilization, percent)),
-    ("row hits", |phase| or_dash(phase.dram.row_hit_rate, percent)),
+    ("row hits", |phase| or_dash(phase.dram.activity.rows.hit_rate, percent)),
     ("read latency, median", |phase| read_latency(phase, |latency| latency.p50)),
     ("  99 % within", |phase| read_latency(phase, |latency| latency.p99)),
 ];
@@ -317,7 +317,7 @@ mod tests {
         for phase in &mut report.policies[0].phases {
             phase.quality = None;
             phase.energy = None;
-            phase.dram.row_hit_rate = None;
+            phase.dram.activity.rows.hit_rate = None;
         }
         let table = printed(&report);
         for title in ["row hits", "energy", "average power", "error of the outputs"] {

@@ -101,7 +101,7 @@ fn a_file_its_compressed_form_and_standard_input_are_one_trace() {
     let packed = File::holding("b", gzip(&text));
     let from = |path: &str| tamis(&["dram", "replay", path]).succeeds().stdout();
     let printed = from(&plain.path);
-    assert!(printed.starts_with("199 reads and 1 writes of 64 B"), "{printed}");
+    assert!(printed.starts_with("199 reads and 1 write of 64 B"), "{printed}");
     assert_eq!(from(&packed.path), printed);
     assert_eq!(replay(text, &[]).succeeds().stdout(), printed);
 }
@@ -208,7 +208,11 @@ fn addresses_beyond_the_memory_wrap_around_and_are_counted() {
     assert_eq!(number(&within["requests"]["wrapped"]), 0);
     assert_eq!(number(&beyond["requests"]["wrapped"]), 1);
     let table = replay("0x7fff00000040", &[]).succeeds().stdout();
-    assert!(table.contains("1 addresses lie beyond the memory"), "{table}");
+    assert!(table.contains("1 address lies beyond the memory: it wraps around"), "{table}");
+    assert!(table.contains("1 read and 0 writes"), "{table}");
+    assert!(table.contains("1 command\n"), "{table}");
+    let small = replay("0x40", &["--request-bytes", "1"]).succeeds().stdout();
+    assert!(small.contains("32 B   moved, in whole transactions; asked for was 1 B\n"), "{small}");
 }
 
 #[test]
@@ -368,4 +372,20 @@ fn a_full_row_bus_is_the_limit_whatever_waits_it_shows_as() {
     assert!(shared.starts_with("What limits the memory: the row bus, busy in 9"), "{shared}");
     let split = verdict(&[&more[..], &["--row-bus", "split"]].concat());
     assert!(!split.contains("row bus"), "{split}");
+}
+
+#[test]
+fn a_standard_with_one_command_bus_is_told_of_that() {
+    let addresses = (0..4096_u64).map(|i| 64 * (i * 2_654_435_761 % (1 << 22)));
+    let random: String = addresses.map(|address| format!("{address:#x}\n")).collect();
+    let more = ["--dram", "hbm2-release", "--refresh", "none", "--mapping", "RoBaRaCoCh"];
+    let more = [&more[..], &["--queue", "512"]].concat();
+    // Two clocks for an activate, one for a precharge and one for a read, of 32 bytes each.
+    let table = replay(random.as_str(), &more).succeeds().stdout();
+    let verdict = table.lines().last().expect("a last line");
+    assert!(verdict.starts_with("What limits the memory: the command bus, busy in 9"), "{table}");
+    assert!(table.contains("command bus shared"), "{table}");
+    assert!(!table.contains("row-command bus") && !table.contains("the column bus"), "{table}");
+    let report = replayed(&random, &more);
+    assert_eq!(report["limited_by"]["by"], "command_bus");
 }

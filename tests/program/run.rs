@@ -27,7 +27,7 @@ fn json_of(words: &[&str]) -> Value {
 fn the_report_has_the_policy_and_dense_beside_it_in_both_phases() {
     let folder = tempfile::tempdir().expect("a folder");
     let report = json_of(&["run", &decoder(folder.path())]);
-    assert_eq!(report["schema"], 1);
+    assert_eq!(report["schema"], 2);
     assert_eq!(report["machine"]["name"], "spatten");
     let policies = report["policies"].as_array().expect("a list");
     let names: Vec<&Value> = policies.iter().map(|policy| &policy["name"]).collect();

@@ -2,13 +2,13 @@
 
 use std::io::{self, Write};
 
-use tamis_arch::dram::Command;
+use tamis_arch::dram::{Buses, Command};
 use tamis_dram::Wait;
 
 use super::{Energy, ReplayReport};
 use crate::{
     report::memory::{self, How, Limit, ReadLatency},
-    text::{bytes, bytes_per_second, grouped, joules, or_dash, percent, plain, seconds},
+    text::{bytes, bytes_per_second, counted, grouped, joules, or_dash, percent, plain, seconds},
 };
 
 /// One line: a title, a figure, and what it says.
@@ -47,17 +47,16 @@ fn write_head(report: &ReplayReport<'_>, out: &mut dyn Write) -> io::Result<()> 
     let (asked, memory) = (&report.requests, &report.memory);
     writeln!(
         out,
-        "{} reads and {} writes of {}, injected {}",
-        grouped(asked.reads),
-        grouped(asked.writes),
+        "{} and {} of {}, injected {}",
+        counted(asked.reads, "read", "reads"),
+        counted(asked.writes, "write", "writes"),
         bytes(asked.request_bytes),
         report.injection,
     )?;
-    let channels = if memory.channels == 1 { "channel" } else { "channels" };
     writeln!(
         out,
-        "on {} {channels} of {} ({}), {}",
-        memory.channels,
+        "on {} of {} ({}), {}",
+        counted(memory.channels.into(), "channel", "channels"),
         memory.standard,
         memory.description,
         bytes(memory.capacity_bytes),
@@ -65,19 +64,26 @@ fn write_head(report: &ReplayReport<'_>, out: &mut dyn Write) -> io::Result<()> 
     let controller = &memory.controller;
     writeln!(
         out,
-        "mapping {}, queue {}, {}, pages {}, refresh {}, row bus {}",
+        "mapping {}, queue {}, {}, pages {}, refresh {}, {} bus {}",
         memory.mapping,
         controller.read_queue,
         controller.scheduler.name(),
         controller.page.name(),
         controller.refresh.name(),
+        if has_one_bus(report) { "command" } else { "row" },
         controller.command_bus.name(),
     )?;
     if asked.wrapped > 0 {
-        let wrapped = grouped(asked.wrapped);
-        writeln!(out, "{wrapped} addresses lie beyond the memory: they wrap around")?;
+        let lie = counted(asked.wrapped, "address lies", "addresses lie");
+        let wrap = if asked.wrapped == 1 { "it wraps" } else { "they wrap" };
+        writeln!(out, "{lie} beyond the memory: {wrap} around")?;
     }
     Ok(())
+}
+
+/// Whether all commands of a channel share one bus.
+fn has_one_bus(report: &ReplayReport<'_>) -> bool {
+    report.dram.standard.buses == Buses::Single
 }
 
 fn write_speed(report: &ReplayReport<'_>, lines: &mut Lines<'_>) -> io::Result<()> {
@@ -87,10 +93,8 @@ fn write_speed(report: &ReplayReport<'_>, lines: &mut Lines<'_>) -> io::Result<(
     lines.line("time", &seconds(1e-9 * report.time_ns), "")?;
     let moved = report.read_bytes + report.written_bytes;
     let asked = report.requests.bytes();
-    let differs = (asked - moved as f64).abs() > 0.5;
-    let note = if differs { "moved, in whole transactions; asked for was " } else { "" };
-    let told = if differs { crate::text::count(asked) + "B" } else { String::new() };
-    lines.line("data", &bytes(moved), &format!("{note}{told}"))?;
+    let told = format!("moved, in whole transactions; asked for was {}", bytes(asked));
+    lines.line("data", &bytes(moved), if asked == moved { "" } else { &told })?;
     let peak = format!(
         "{} of the peak, {}",
         or_dash(report.bandwidth_utilization, percent),
@@ -99,9 +103,7 @@ fn write_speed(report: &ReplayReport<'_>, lines: &mut Lines<'_>) -> io::Result<(
     let bandwidth = or_dash(report.bandwidth_bytes_per_second, bytes_per_second);
     lines.line("bandwidth", &bandwidth, &peak)?;
     write_spread(report, lines)?;
-    let commands = &report.activity.command_buses;
-    let columns = format!("busy; the column bus {}", or_dash(commands.column_utilization, percent));
-    lines.line("row-command bus", &or_dash(commands.row_utilization, percent), &columns)?;
+    write_command_buses(report, lines)?;
     let rows = &report.activity.rows;
     lines.line("row hits", &or_dash(rows.hit_rate, percent), "the row was open")?;
     lines.line("row misses", &or_dash(rows.miss_rate, percent), "the bank was closed")?;
@@ -110,6 +112,16 @@ fn write_speed(report: &ReplayReport<'_>, lines: &mut Lines<'_>) -> io::Result<(
         write_latency(latency, report, lines)?;
     }
     Ok(())
+}
+
+fn write_command_buses(report: &ReplayReport<'_>, lines: &mut Lines<'_>) -> io::Result<()> {
+    let commands = &report.activity.command_buses;
+    let rows = or_dash(commands.row_utilization, percent);
+    if has_one_bus(report) {
+        return lines.line("command bus", &rows, "busy, with every kind of command");
+    }
+    let columns = format!("busy; the column bus {}", or_dash(commands.column_utilization, percent));
+    lines.line("row-command bus", &rows, &columns)
 }
 
 /// How evenly the channels are used, where there are several.
@@ -146,7 +158,7 @@ fn write_latency(
 fn write_energy(energy: &Energy, lines: &mut Lines<'_>) -> io::Result<()> {
     let count = |commands: &[Command]| {
         let found = commands.iter().filter_map(|command| energy.commands.get(command.name()));
-        format!("{} commands", grouped(found.map(|spent| spent.count).sum()))
+        counted(found.map(|spent| spent.count).sum(), "command", "commands")
     };
     let per_bit = format!("{} pJ/bit moved", or_dash(energy.pj_per_bit, plain));
     lines.line("energy", &joules(energy.total_pj.0), &per_bit)?;
@@ -162,9 +174,12 @@ fn write_energy(energy: &Energy, lines: &mut Lines<'_>) -> io::Result<()> {
         }
     }
     let standby = &energy.standby;
-    let open = standby.open + standby.refreshing;
-    lines.line("  standby, rows open", &joules(open.0), "")?;
+    lines.line("  standby, rows open", &joules(standby.open.0), "")?;
     lines.line("  standby, all closed", &joules(standby.closed.0), "")?;
+    if standby.refreshing.0 > 0.0 {
+        let note = "all the while; the refreshes themselves are above";
+        lines.line("  standby, refreshing", &joules(standby.refreshing.0), note)?;
+    }
     lines.line("  interface", &joules(parts.interface.0), "")
 }
 
@@ -187,10 +202,11 @@ fn write_cycles(report: &ReplayReport<'_>, lines: &mut Lines<'_>) -> io::Result<
 
 /// What a wait is, in a line, with the constraints behind it.
 fn meaning(wait: Wait, report: &ReplayReport<'_>) -> String {
+    let bus = if has_one_bus(report) { "the command bus" } else { "their command bus" };
     let what = match wait {
         Wait::NoRequest => return "none for this bus has reached the queue".to_owned(),
-        Wait::ColumnBus => return "reads and writes wait for their command bus".to_owned(),
-        Wait::RowBus => return "activates and precharges wait for their command bus".to_owned(),
+        Wait::ColumnBus => return format!("reads and writes wait for {bus}"),
+        Wait::RowBus => return format!("activates and precharges wait for {bus}"),
         Wait::Refresh => return "banks are refreshed".to_owned(),
         Wait::StillWaiting => return "nothing has been issued for them yet".to_owned(),
         Wait::ColumnSpacing => "reads, or writes, keep their distance",
