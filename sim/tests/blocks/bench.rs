@@ -7,7 +7,13 @@ use tamis_arch::{
     units::{Cycle, Cycles},
 };
 use tamis_sim::{
-    Dimensions, clock::Clock, cutter::Cutter, layout::Layout, link::Link, outcome::Block,
+    Dimensions,
+    clock::Clock,
+    cutter::Cutter,
+    items::{Arrivals, Destination},
+    layout::Layout,
+    link::Link,
+    outcome::Block,
     work::WorkTable,
 };
 use tamis_workloads::plan::Task;
@@ -46,6 +52,30 @@ pub(crate) fn offer<T>(link: &mut Link<T>, clock: &mut Clock, items: &mut VecDeq
     {
         link.push(clock, item);
     }
+}
+
+/// What comes of what flies in a cycle: `rate` transactions, each any of the first `disorder` that are due.
+pub(crate) fn bring(
+    flying: &mut Vec<(u64, Destination)>,
+    (rate, disorder): (usize, usize),
+    dice: &mut u64,
+    now: u64,
+) -> Arrivals {
+    let mut arrivals = Arrivals::new();
+    for _ in 0..rate {
+        let due = flying.iter().take_while(|&&(due, _)| due <= now).count();
+        if due == 0 {
+            break;
+        }
+        *dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        let at = usize::try_from(*dice >> 33).expect("31 bits") % due.min(disorder);
+        let (_, to) = flying.remove(at);
+        match arrivals.iter_mut().find(|(place, _)| *place == to) {
+            Some((_, count)) => *count += 1,
+            None => arrivals.push((to, 1)),
+        }
+    }
+    arrivals
 }
 
 /// What a link promises, for an oracle: an item lands after the latency, one moves a cycle on either

@@ -12,15 +12,15 @@ use tamis_arch::{
 use tamis_sim::{
     blocks::fetcher::{Fetcher, FetcherPorts, FetcherSpec},
     component::Component,
-    items::{KeyCredit, LaneCredits, Stream, ValueId, ValueIds},
+    items::{Flight, KeyCredit, LaneCredits, Stream, ValueId, ValueIds},
     layout::{Layout, Plane},
     stats::Ledger,
-    work::WorkTable,
+    work::{Batch, WorkTable},
 };
 use tamis_workloads::plan::{KeySet, Phase, StoredBits};
 
 use crate::{
-    bench::{each_cycle, moves, spatten, wire},
+    bench::{each_cycle, moves, offer, spatten, wire},
     common::Dense,
 };
 
@@ -41,10 +41,77 @@ struct Seen {
     times: Vec<u64>,
 }
 
-/// Loads the one batch of `table`, its LSBs, and every value of its first group, with answers that
-/// come `delay` cycles later.
-fn drive(arch: &Accelerator, table: &WorkTable, delay: u64, take: &[bool]) -> Seen {
-    let batch = table.batch(0);
+/// The memory after the fetcher: reorder buffers of so many entries, and answers that come later.
+struct Memory<'a> {
+    arch: &'a Accelerator,
+    delay: u64,
+    /// Transactions of each lane that are asked for and not answered.
+    held: Vec<u32>,
+    answers: VecDeque<(u64, LaneCredits)>,
+    /// Queries that came and have not left their store.
+    queries: u32,
+    seen: Seen,
+}
+
+impl<'a> Memory<'a> {
+    fn new(arch: &'a Accelerator, delay: u64) -> Self {
+        Self {
+            arch,
+            delay,
+            held: vec![0; arch.fetcher.lanes as usize],
+            answers: VecDeque::new(),
+            queries: 0,
+            seen: Seen { asked: BTreeMap::new(), times: Vec::new() },
+        }
+    }
+
+    fn take(&mut self, now: u64, flight: &Flight) {
+        self.seen.times.push(now);
+        let mut used: LaneCredits = 0;
+        for one in flight {
+            assert_eq!(used >> one.lane & 1, 0, "a lane takes one transaction a cycle");
+            used |= 1 << one.lane;
+            *self.seen.asked.entry((name(one.to.stream), one.address)).or_default() += 1;
+            self.queries += u32::from(one.to.stream == Stream::Query && one.ends_flight);
+        }
+        if self.arch.reorder.join == Join::Row {
+            let lanes = self.held.len();
+            used = if lanes == 64 { LaneCredits::MAX } else { (1 << lanes) - 1 };
+        }
+        for (lane, held) in self.held.iter_mut().enumerate() {
+            *held += u32::try_from(used >> lane & 1).unwrap();
+            assert!(*held <= self.arch.reorder.entries, "lane {lane} overruns its reorder buffer");
+        }
+        self.answers.push_back((now + self.delay, used));
+    }
+
+    /// Gives back the room of the oldest answer, if it has come.
+    fn answer(&mut self, now: u64) -> Option<LaneCredits> {
+        let (_, credits) = self.answers.pop_front_if(|(at, _)| *at <= now)?;
+        self.held.iter_mut().enumerate().for_each(|(lane, held)| {
+            *held -= u32::try_from(credits >> lane & 1).unwrap();
+        });
+        Some(credits)
+    }
+
+    /// Queries leave their store one after the other.
+    fn query(&mut self, now: u64) -> Option<KeyCredit> {
+        let leaves = now.is_multiple_of(7) && self.queries > 0;
+        self.queries -= u32::from(leaves);
+        leaves.then_some(KeyCredit { queries: 1, ..KeyCredit::default() })
+    }
+}
+
+/// Every value of a batch's first group, sixteen at a time.
+fn all_values(batch: &Batch) -> VecDeque<ValueIds> {
+    let id = |&token: &u32| ValueId { group: 0, token, line: 0 };
+    let together = batch.tokens.chunks(16);
+    together
+        .map(|tokens| ValueIds { batch: 0, urgent: false, ids: tokens.iter().map(id).collect() })
+        .collect()
+}
+
+fn fetcher(arch: &Accelerator, batch: &Batch) -> Fetcher {
     let spec = FetcherSpec {
         fetcher: &arch.fetcher,
         reorder: &arch.reorder,
@@ -53,20 +120,18 @@ fn drive(arch: &Accelerator, table: &WorkTable, delay: u64, take: &[bool]) -> Se
         queries: 2,
         transaction: arch.dram.transaction.0,
     };
-    let mut fetcher = Fetcher::new(&spec, Ledger::default());
+    Fetcher::new(&spec, Ledger::default())
+}
+
+/// Loads the one batch of `table`, its LSBs, and every value of its first group, with answers that
+/// come `delay` cycles later.
+fn drive(arch: &Accelerator, table: &WorkTable, delay: u64, take: &[bool]) -> Seen {
+    let batch = table.batch(0);
+    let mut fetcher = fetcher(arch, batch);
     let (mut loads, mut made, mut refetches) = (wire(Cycles(1)), wire(Cycles(1)), wire(Cycles(1)));
     let (mut value_ids, mut key_credits) = (wire(Cycles(1)), wire(Cycles(1)));
     let (mut lane_credits, mut flights) = (wire(Cycles(1)), wire(arch.fetcher.latency));
-    let ids: Vec<ValueId> =
-        batch.tokens.iter().map(|&token| ValueId { group: 0, token, line: 0 }).collect();
-    let mut ids: VecDeque<ValueIds> = ids
-        .chunks(16)
-        .map(|ids| ValueIds { batch: 0, urgent: false, ids: ids.iter().copied().collect() })
-        .collect();
-    let lanes = arch.fetcher.lanes as usize;
-    let mut held = vec![0_u32; lanes];
-    let mut answers: VecDeque<(u64, LaneCredits)> = VecDeque::new();
-    let (mut queries_left, mut seen) = (0, Seen { asked: BTreeMap::new(), times: Vec::new() });
+    let (mut ids, mut memory) = (all_values(batch), Memory::new(arch, delay));
     each_cycle(6000, |clock| {
         let now = clock.now().0;
         if now == 0 {
@@ -76,23 +141,10 @@ fn drive(arch: &Accelerator, table: &WorkTable, delay: u64, take: &[bool]) -> Se
         if now == 3000 && !batch.lsb_units.is_empty() {
             refetches.push(clock, 0);
         }
-        if value_ids.can_push(clock)
-            && let Some(ids) = ids.pop_front()
-        {
-            value_ids.push(clock, ids);
-        }
-        // Queries leave their store one after the other.
-        if now % 7 == 0 && queries_left > 0 && key_credits.can_push(clock) {
-            queries_left -= 1;
-            key_credits.push(clock, KeyCredit { queries: 1, ..KeyCredit::default() });
-        }
-        if answers.front().is_some_and(|&(at, _)| at <= now) && lane_credits.can_push(clock) {
-            let (_, credits) = answers.pop_front().unwrap();
-            held.iter_mut().enumerate().for_each(|(lane, held)| {
-                *held -= u32::try_from(credits >> lane & 1).unwrap();
-            });
-            lane_credits.push(clock, credits);
-        }
+        offer(&mut value_ids, clock, &mut ids, true);
+        // Both are taken in the cycle in which they come, so that there is always room.
+        memory.query(now).into_iter().for_each(|credit| key_credits.push(clock, credit));
+        memory.answer(now).into_iter().for_each(|credit| lane_credits.push(clock, credit));
         let ports = FetcherPorts {
             table,
             loads: &mut loads,
@@ -107,25 +159,10 @@ fn drive(arch: &Accelerator, table: &WorkTable, delay: u64, take: &[bool]) -> Se
         if moves(take, clock)
             && let Some(flight) = flights.pop(clock)
         {
-            seen.times.push(now);
-            let mut used: LaneCredits = 0;
-            for one in &flight {
-                assert_eq!(used >> one.lane & 1, 0, "a lane takes one transaction a cycle");
-                used |= 1 << one.lane;
-                *seen.asked.entry((name(one.to.stream), one.address)).or_default() += 1;
-                queries_left += u32::from(one.to.stream == Stream::Query && one.ends_flight);
-            }
-            if arch.reorder.join == Join::Row {
-                used = if lanes == 64 { LaneCredits::MAX } else { (1 << lanes) - 1 };
-            }
-            for (lane, held) in held.iter_mut().enumerate() {
-                *held += u32::try_from(used >> lane & 1).unwrap();
-                assert!(*held <= arch.reorder.entries, "lane {lane} overruns its reorder buffer");
-            }
-            answers.push_back((now + delay, used));
+            memory.take(now, &flight);
         }
     });
-    seen
+    memory.seen
 }
 
 /// The transactions of the records of `heads` of `tokens` in one plane, by walking over their bytes.
@@ -174,16 +211,9 @@ proptest! {
         // With less room in all, the answers' delay is so many times that of a transaction.
         prop_assume!(entries * lanes > 8);
         let (key_msb, key_lsb) = planes;
-        let dense = Dense {
-            phase: Phase::Prefill,
-            layers: 1,
-            heads: 1,
-            kv_heads: 1,
-            head_dim: 1 << level,
-            tokens,
-            causal: false,
-            bits: StoredBits { query: 12, key_msb, key_lsb, value: 12 },
-        };
+        let bits = StoredBits { query: 12, key_msb, key_lsb, value: 12 };
+        let head_dim = 1 << level;
+        let dense = Dense { head_dim, bits, ..Dense::one_head(Phase::Prefill, tokens) };
         let mut arch = spatten();
         arch.fetcher.lanes = lanes;
         arch.reorder.entries = entries;
@@ -220,16 +250,7 @@ proptest! {
 fn a_flight_of_all_lanes_leaves_each_cycle_after_the_latency() {
     let mut arch = spatten();
     arch.sequencer.query_traffic = false;
-    let dense = Dense {
-        phase: Phase::Prefill,
-        layers: 1,
-        heads: 1,
-        kv_heads: 1,
-        head_dim: 64,
-        tokens: 256,
-        causal: false,
-        bits: StoredBits { query: 12, key_msb: 12, key_lsb: 0, value: 12 },
-    };
+    let dense = Dense::one_head(Phase::Prefill, 256);
     let table = crate::bench::table(&arch, dense.dimensions(), dense.tasks());
     let seen = drive(&arch, &table, 20, &[true]);
     // 256 keys of 3 transactions fill 24 flights of 32 lanes; the batch is here in cycle 1.

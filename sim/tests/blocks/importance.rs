@@ -15,7 +15,7 @@ use tamis_workloads::plan::{LayerEnd, Phase, Selection};
 
 use crate::{
     bench::{each_cycle, moves, offer, spatten, table, wire},
-    common::{Dense, WHOLE},
+    common::Dense,
 };
 
 const ROWS: u32 = 12;
@@ -38,16 +38,7 @@ fn lines() -> Vec<ProbLine> {
 type Came = (Vec<(u64, ProbLine)>, Vec<(u64, SelectJob)>);
 
 fn weighed(lanes: u32, give: &[bool], take: &[bool]) -> Came {
-    let dense = Dense {
-        phase: Phase::Prefill,
-        layers: 1,
-        heads: 1,
-        kv_heads: 1,
-        head_dim: 64,
-        tokens: ROWS,
-        causal: false,
-        bits: WHOLE,
-    };
+    let dense = Dense::one_head(Phase::Prefill, ROWS);
     let mut tasks = dense.tasks();
     let tokens = Selection { candidates: ROWS, keep: 2, rounds: Vec::new() };
     tasks[0].weighs.tokens = true;

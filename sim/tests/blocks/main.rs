@@ -12,7 +12,6 @@ mod dram;
 mod fetcher;
 mod importance;
 mod key_buffer;
-mod layer_selection;
 mod pv_array;
 mod qk_array;
 mod refetch;

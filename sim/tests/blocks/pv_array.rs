@@ -15,21 +15,12 @@ use tamis_workloads::plan::{LayerEnd, Phase, Selection};
 
 use crate::{
     bench::{each_cycle, moves, offer, spatten, table, wire},
-    common::{Dense, WHOLE},
+    common::Dense,
 };
 
 /// One decode step of four heads that share their values, and heads to select at its end.
 fn one_step() -> WorkTable {
-    let dense = Dense {
-        phase: Phase::Decode,
-        layers: 1,
-        heads: 4,
-        kv_heads: 1,
-        head_dim: 64,
-        tokens: 16,
-        causal: true,
-        bits: WHOLE,
-    };
+    let dense = Dense { heads: 4, causal: true, ..Dense::one_head(Phase::Decode, 16) };
     let mut tasks = dense.tasks();
     let heads = Selection { candidates: 4, keep: 2, rounds: Vec::new() };
     tasks[0].layer_end = Some(LayerEnd { tokens: None, heads: Some(heads) });

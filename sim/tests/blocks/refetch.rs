@@ -23,16 +23,8 @@ const LANES: u32 = 8;
 
 /// Two batches of rows that see all 20 keys; those of `again` are computed again.
 fn work(again: &[bool]) -> WorkTable {
-    let dense = Dense {
-        phase: Phase::Prefill,
-        layers: 1,
-        heads: 2,
-        kv_heads: 2,
-        head_dim: 64,
-        tokens: TOKENS,
-        causal: false,
-        bits: PLANES,
-    };
+    let dense =
+        Dense { heads: 2, kv_heads: 2, bits: PLANES, ..Dense::one_head(Phase::Prefill, TOKENS) };
     let mut tasks = dense.tasks();
     let rows = tasks.iter_mut().flat_map(|task| &mut task.rows);
     for (row, &again) in rows.zip(again.iter().cycle()) {

@@ -18,7 +18,7 @@ use tamis_sim::{
     link::Link,
     outcome::BlockOutcome,
     stats::Ledger,
-    work::WorkTable,
+    work::{Batch, WorkTable},
 };
 
 use self::oracle::Oracle;
@@ -101,6 +101,17 @@ struct Links {
 }
 
 impl Links {
+    fn new(latency: Cycles) -> Self {
+        Self {
+            loads: wire(latency),
+            value_loads: wire(latency),
+            made: wire(latency),
+            values_made: wire(latency),
+            appends: wire(latency),
+            passes: wire(latency),
+        }
+    }
+
     fn take(
         &mut self,
         oracle: &mut Oracle<'_>,
@@ -127,20 +138,20 @@ impl Links {
     }
 }
 
+/// What is selected at the end of a batch's layer: tokens, then heads.
+fn selections(batch: &Batch) -> impl Iterator<Item = SelectJob> {
+    let end = batch.layer_end.clone().unwrap_or_default();
+    let of = [end.tokens.map(|_| Candidates::Tokens), end.heads.map(|_| Candidates::Heads)];
+    let batch = batch.id;
+    of.into_iter().flatten().map(move |of| SelectJob { batch, of })
+}
+
 /// Runs the sequencer and the oracle side by side: in every cycle the same comes out of both.
 fn drive(setting: &Setting<'_>) -> (Seen, BlockOutcome) {
     let table = setting.table;
     let mut sequencer = Sequencer::new(&setting.spec, Ledger::default());
     let mut oracle = Oracle::new(table, &setting.spec);
-    let latency = setting.spec.latency;
-    let mut links = Links {
-        loads: wire(latency),
-        value_loads: wire(latency),
-        made: wire(latency),
-        values_made: wire(latency),
-        appends: wire(latency),
-        passes: wire(latency),
-    };
+    let mut links = Links::new(setting.spec.latency);
     let (mut written, mut selected) = (wire(Cycles(1)), wire(Cycles(1)));
     let (mut to_write, mut to_select) = (VecDeque::new(), VecDeque::new());
     let (mut seen, mut clock) = (Seen::default(), Clock::new());
@@ -157,13 +168,8 @@ fn drive(setting: &Setting<'_>) -> (Seen, BlockOutcome) {
             let batch = table.batch_of(pass.first);
             if pass.first + pass.rows == batch.rows.end {
                 to_write.push_back((now + setting.written_after, batch.id));
-                let end = batch.layer_end.clone().unwrap_or_default();
-                for of in
-                    [end.tokens.map(|_| Candidates::Tokens), end.heads.map(|_| Candidates::Heads)]
-                {
-                    let job = of.map(|of| SelectJob { batch: batch.id, of });
-                    to_select.extend(job.map(|job| (now + setting.selected_after, job)));
-                }
+                let asked = now + setting.selected_after;
+                to_select.extend(selections(batch).map(|job| (asked, job)));
             }
         }
         if let Some((_, batch)) = to_write.pop_front_if(|(at, _)| *at <= now) {

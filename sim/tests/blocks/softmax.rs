@@ -18,21 +18,12 @@ use tamis_workloads::plan::Phase;
 
 use crate::{
     bench::{each_cycle, moves, offer, spatten, table, wire},
-    common::{Dense, WHOLE},
+    common::Dense,
 };
 
 /// Rows that see 1, 2, 3 and so on keys.
 fn triangle(tokens: u32) -> WorkTable {
-    let dense = Dense {
-        phase: Phase::Prefill,
-        layers: 1,
-        heads: 1,
-        kv_heads: 1,
-        head_dim: 64,
-        tokens,
-        causal: true,
-        bits: WHOLE,
-    };
+    let dense = Dense { causal: true, ..Dense::one_head(Phase::Prefill, tokens) };
     table(&spatten(), dense.dimensions(), dense.tasks())
 }
 

@@ -3,7 +3,10 @@
 
 use std::collections::VecDeque;
 
-use tamis_arch::units::{Bits, Cycles};
+use tamis_arch::{
+    Accelerator,
+    units::{Bits, Cycles},
+};
 use tamis_sim::{
     blocks::value_buffer::{ValueBuffer, ValueBufferPorts, ValueBufferSpec},
     component::Component,
@@ -13,35 +16,15 @@ use tamis_sim::{
 use tamis_workloads::plan::{KeySet, Phase};
 
 use crate::{
-    bench::{each_cycle, spatten, table, wire},
-    common::{Dense, WHOLE},
+    bench::{each_cycle, offer, spatten, table, wire},
+    common::Dense,
 };
 
 /// A value of 64 dimensions of 12 bits is three transactions.
 const TRANSACTIONS: u32 = 3;
 const TOKENS: u32 = 1024;
 
-/// One row of 1024 keys that keeps `kept`. Lines of eight keys come to the buffer from cycle 1 on, one every
-/// `gap` cycles, and values the cycle after they are asked for, but not before cycle `from`. Gives what the
-/// array gets, with its cycle.
-fn lines(phase: Phase, kept: &[u32], gap: u64, from: u64, skip: u32) -> Vec<(u64, ValueLine)> {
-    let dense = Dense {
-        phase,
-        layers: 1,
-        heads: 1,
-        kv_heads: 1,
-        head_dim: 64,
-        tokens: TOKENS,
-        causal: false,
-        bits: WHOLE,
-    };
-    let mut tasks = dense.tasks();
-    tasks[0].values_ahead = false;
-    tasks[0].rows.truncate(1);
-    tasks[0].rows[0].kept = KeySet::of(0..TOKENS, kept.iter().copied());
-    let mut arch = spatten();
-    arch.value_buffer.skip = skip;
-    let table = table(&arch, dense.dimensions(), tasks);
+fn buffer(arch: &Accelerator) -> ValueBuffer {
     let spec = ValueBufferSpec {
         buffer: &arch.value_buffer,
         line: Bits(512 * 12),
@@ -50,32 +33,50 @@ fn lines(phase: Phase, kept: &[u32], gap: u64, from: u64, skip: u32) -> Vec<(u64
         probability: Bits(18),
         fetch_lanes: 32,
     };
-    let mut buffer = ValueBuffer::new(&spec, Ledger::default());
+    ValueBuffer::new(&spec, Ledger::default())
+}
+
+/// The keys of the row, eight a line.
+fn keys() -> VecDeque<KeptLine> {
+    let line = |start| KeptLine { row: 0, start, keys: 8, last: start + 8 == TOKENS };
+    (0..TOKENS).step_by(8).map(line).collect()
+}
+
+/// What comes for values that were asked for.
+fn brought(asked: &ValueIds) -> Arrivals {
+    let of_line = |line| Destination { stream: Stream::Value, batch: 0, index: line };
+    asked.ids.iter().map(|id| (of_line(id.line), TRANSACTIONS)).collect()
+}
+
+/// One row of 1024 keys that keeps `kept`. Lines of eight keys come to the buffer from cycle 1 on, one every
+/// `gap` cycles, and values the cycle after they are asked for, but not before cycle `from`. Gives what the
+/// array gets, with its cycle.
+fn lines(phase: Phase, kept: &[u32], gap: u64, from: u64, skip: u32) -> Vec<(u64, ValueLine)> {
+    let dense = Dense::one_head(phase, TOKENS);
+    let mut tasks = dense.tasks();
+    tasks[0].values_ahead = false;
+    tasks[0].rows.truncate(1);
+    tasks[0].rows[0].kept = KeySet::of(0..TOKENS, kept.iter().copied());
+    let mut arch = spatten();
+    arch.value_buffer.skip = skip;
+    let table = table(&arch, dense.dimensions(), tasks);
+    let mut buffer = buffer(&arch);
     let (mut value_loads, mut values_made) = (wire(Cycles(1)), wire(Cycles(1)));
     let (mut kept_lines, mut value_ids) = (wire(Cycles(1)), wire::<ValueIds>(Cycles(1)));
     let (mut arrivals, mut value_lines) = (wire(Cycles(1)), wire(Cycles(1)));
-    let mut waiting: VecDeque<KeptLine> = (0..TOKENS)
-        .step_by(8)
-        .map(|start| KeptLine { row: 0, start, keys: 8, last: start + 8 == TOKENS })
-        .collect();
+    let mut waiting = keys();
     let mut seen = Vec::new();
     each_cycle(8000, |clock| {
         if clock.now().0 == 0 {
             value_loads.push(clock, 0);
             values_made.push(clock, 0);
         }
-        if clock.now().0.is_multiple_of(gap)
-            && kept_lines.can_push(clock)
-            && let Some(line) = waiting.pop_front()
-        {
-            kept_lines.push(clock, line);
-        }
+        let may = clock.now().0.is_multiple_of(gap);
+        offer(&mut kept_lines, clock, &mut waiting, may);
         if clock.now().0 >= from
             && let Some(asked) = value_ids.pop(clock)
         {
-            let of_line = |line| Destination { stream: Stream::Value, batch: 0, index: line };
-            let came = asked.ids.iter().map(|id| (of_line(id.line), TRANSACTIONS));
-            arrivals.push(clock, came.collect::<Arrivals>());
+            arrivals.push(clock, brought(&asked));
         }
         let ports = ValueBufferPorts {
             table: &table,

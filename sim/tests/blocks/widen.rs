@@ -25,14 +25,8 @@ type Sides = [Vec<(u64, u32)>; 2];
 /// Groups of `transactions` of K (even) or V (odd), widened from records of `bits`.
 fn sides(bits: u32, lines_per_cycle: u32, groups: &[u32], take: &[bool]) -> Sides {
     let dense = Dense {
-        phase: Phase::Prefill,
-        layers: 1,
-        heads: 1,
-        kv_heads: 1,
-        head_dim: 64,
-        tokens: 16,
-        causal: false,
         bits: StoredBits { query: 12, key_msb: bits, key_lsb: 0, value: bits },
+        ..Dense::one_head(Phase::Prefill, 16)
     };
     let table = table(&spatten(), dense.dimensions(), dense.tasks());
     let spec = blocks::Widen { lines_per_cycle, latency: Cycles(LATENCY) };

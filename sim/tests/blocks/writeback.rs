@@ -13,7 +13,7 @@ use tamis_workloads::plan::Phase;
 
 use crate::{
     bench::{each_cycle, moves, offer, spatten, table, wire},
-    common::{Dense, WHOLE},
+    common::Dense,
 };
 
 proptest! {
@@ -26,16 +26,7 @@ proptest! {
         give in prop::collection::vec(any::<bool>(), 1..6),
         take in prop::collection::vec(any::<bool>(), 1..6),
     ) {
-        let dense = Dense {
-            phase: Phase::Decode,
-            layers: 1,
-            heads: 4,
-            kv_heads: 1,
-            head_dim: 64,
-            tokens: 16,
-            causal: true,
-            bits: WHOLE,
-        };
+        let dense = Dense { heads: 4, causal: true, ..Dense::one_head(Phase::Decode, 16) };
         let table = table(&spatten(), dense.dimensions(), dense.tasks());
         let mut spec = spatten().writeback;
         (spec.queue, spec.latency) = (queue, Cycles(4));

@@ -34,6 +34,20 @@ pub(crate) struct Dense {
 }
 
 impl Dense {
+    /// One layer with one head of 64 dimensions, of which every query sees every key.
+    pub(crate) const fn one_head(phase: Phase, tokens: u32) -> Self {
+        Self {
+            phase,
+            layers: 1,
+            heads: 1,
+            kv_heads: 1,
+            head_dim: 64,
+            tokens,
+            causal: false,
+            bits: WHOLE,
+        }
+    }
+
     pub(crate) fn dimensions(&self) -> Dimensions {
         Dimensions {
             layers: self.layers,

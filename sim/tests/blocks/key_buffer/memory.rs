@@ -9,6 +9,7 @@ use tamis_sim::{
 };
 
 use super::surroundings::Setting;
+use crate::bench::bring;
 
 /// A transaction to ask for: where to, and how many lines and queries it needs room for.
 type Ask = (Destination, u32, u32);
@@ -126,22 +127,8 @@ impl<'a> Memory<'a> {
 
     /// What comes in a cycle: any of the first few that are due.
     pub(super) fn bring(&mut self, now: u64) -> Arrivals {
-        let mut arrivals = Arrivals::new();
-        for _ in 0..self.setting.rate {
-            let due = self.flying.iter().take_while(|&&(due, _)| due <= now).count();
-            if due == 0 {
-                break;
-            }
-            self.dice = self.dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            let window = due.min(self.setting.disorder);
-            let at = usize::try_from(self.dice >> 33).unwrap() % window;
-            let (_, to) = self.flying.remove(at);
-            match arrivals.iter_mut().find(|(place, _)| *place == to) {
-                Some((_, count)) => *count += 1,
-                None => arrivals.push((to, 1)),
-            }
-        }
-        arrivals
+        let pace = (self.setting.rate, self.setting.disorder);
+        bring(&mut self.flying, pace, &mut self.dice, now)
     }
 }
 

@@ -15,16 +15,8 @@ const WIDTH: u32 = 8;
 
 /// So many tasks of so many blocks of keys; every row sees all of them.
 fn tasks(phase: Phase, tasks: u32, blocks: u32, bits: StoredBits) -> (Dense, Vec<Task>) {
-    let dense = Dense {
-        phase,
-        layers: 1,
-        heads: tasks,
-        kv_heads: tasks,
-        head_dim: 64,
-        tokens: WIDTH * blocks,
-        causal: false,
-        bits,
-    };
+    let dense =
+        Dense { heads: tasks, kv_heads: tasks, bits, ..Dense::one_head(phase, WIDTH * blocks) };
     (dense, dense.tasks())
 }
 
@@ -262,14 +254,10 @@ fn a_task_is_gone_when_the_last_of_what_was_asked_for_came_though_nobody_reads_i
 #[test]
 fn rows_that_a_second_pass_leaves_out_are_skipped_as_many_a_cycle_as_are_looked_at() {
     let dense = Dense {
-        phase: Phase::Decode,
-        layers: 1,
         heads: 16,
-        kv_heads: 1,
-        head_dim: 64,
-        tokens: 4 * WIDTH,
         causal: true,
         bits: PLANES,
+        ..Dense::one_head(Phase::Decode, 4 * WIDTH)
     };
     let mut tasks = dense.tasks();
     for row in [0, 9] {

@@ -10,23 +10,15 @@ use tamis_workloads::plan::{LayerEnd, Phase, Selection, Task};
 use super::{Setting, drive};
 use crate::{
     bench::{spatten, table},
-    common::{Dense, WHOLE},
+    common::Dense,
 };
 
 const TOKENS: u32 = 8;
 
 /// Layers of two heads.
 fn tasks(phase: Phase, layers: u32) -> (Dense, Vec<Task>) {
-    let dense = Dense {
-        phase,
-        layers,
-        heads: 2,
-        kv_heads: 2,
-        head_dim: 64,
-        tokens: TOKENS,
-        causal: true,
-        bits: WHOLE,
-    };
+    let dense =
+        Dense { layers, heads: 2, kv_heads: 2, causal: true, ..Dense::one_head(phase, TOKENS) };
     (dense, dense.tasks())
 }
 

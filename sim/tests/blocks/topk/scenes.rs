@@ -15,21 +15,12 @@ use tamis_workloads::{
 use super::{Place, Setting, drive, layer_ends, load_cycles, probabilities};
 use crate::{
     bench::{spatten, table},
-    common::{Dense, WHOLE},
+    common::Dense,
 };
 
 /// Rows that see `keys` keys, with what is selected from them and at the end of the layer.
 fn rows(keys: u32, selections: &[Option<Selection>], end: LayerEnd) -> WorkTable {
-    let dense = Dense {
-        phase: Phase::Prefill,
-        layers: 1,
-        heads: 1,
-        kv_heads: 1,
-        head_dim: 64,
-        tokens: keys.max(u32::try_from(selections.len()).unwrap()),
-        causal: false,
-        bits: WHOLE,
-    };
+    let dense = Dense::one_head(Phase::Prefill, keys.max(u32::try_from(selections.len()).unwrap()));
     let mut tasks = dense.tasks();
     tasks[0].rows.truncate(selections.len());
     for (row, select) in tasks[0].rows.iter_mut().zip(selections) {

@@ -7,7 +7,7 @@ use tamis_workloads::plan::{KeySet, Phase, Task};
 use super::surroundings::{Setting, drive};
 use crate::{
     bench::{spatten, table},
-    common::{Dense, WHOLE},
+    common::Dense,
 };
 
 /// Values in a line of the preset, for 64 dimensions.
@@ -15,16 +15,7 @@ const WIDTH: u32 = 8;
 
 /// So many tasks of so many lines of values, fetched ahead; every row keeps what it sees: all.
 fn tasks(phase: Phase, tasks: u32, lines: u32) -> (Dense, Vec<Task>) {
-    let dense = Dense {
-        phase,
-        layers: 1,
-        heads: tasks,
-        kv_heads: tasks,
-        head_dim: 64,
-        tokens: WIDTH * lines,
-        causal: false,
-        bits: WHOLE,
-    };
+    let dense = Dense { heads: tasks, kv_heads: tasks, ..Dense::one_head(phase, WIDTH * lines) };
     (dense, dense.tasks())
 }
 

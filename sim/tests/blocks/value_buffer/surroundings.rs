@@ -20,7 +20,7 @@ use tamis_sim::{
 };
 
 use super::oracle::{Reader, all_asked};
-use crate::bench::{moves, spatten, wire};
+use crate::bench::{bring, moves, spatten, wire};
 
 /// A value buffer and the patience of its neighbours.
 pub(super) struct Setting<'a> {
@@ -212,21 +212,8 @@ impl<'a> Scene<'a> {
 
     /// Transactions of this cycle: any of the first few that are due.
     fn bring(&mut self, now: u64) -> Arrivals {
-        let mut arrivals = Arrivals::new();
-        for _ in 0..self.setting.rate {
-            let due = self.flying.iter().take_while(|&&(due, _)| due <= now).count();
-            if due == 0 {
-                break;
-            }
-            self.dice = self.dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            let window = due.min(self.setting.disorder);
-            let (_, to) = self.flying.remove(usize::try_from(self.dice >> 33).unwrap() % window);
-            match arrivals.iter_mut().find(|(place, _)| *place == to) {
-                Some((_, count)) => *count += 1,
-                None => arrivals.push((to, 1)),
-            }
-        }
-        arrivals
+        let pace = (self.setting.rate, self.setting.disorder);
+        bring(&mut self.flying, pace, &mut self.dice, now)
     }
 
     /// Sends what the neighbours have.
