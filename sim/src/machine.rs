@@ -1,26 +1,26 @@
 //! The machine: every block, and every link between them.
 
-use tamis_arch::{
-    Accelerator,
-    units::{Bits, Cycle},
-};
+mod blocks;
+
+use tamis_arch::{Accelerator, units::Cycle};
 use tamis_dram::Mapping;
 
+use self::blocks::Blocks;
 use crate::{
     blocks::{
-        crossbar::{Crossbar, CrossbarPorts, CrossbarSpec},
+        crossbar::{Crossbar, CrossbarPorts},
         dram::{Dram, DramPorts},
-        fetcher::{Fetcher, FetcherPorts, FetcherSpec},
+        fetcher::{Fetcher, FetcherPorts},
         importance::{Importance, ImportancePorts},
-        key_buffer::{KeyBuffer, KeyBufferPorts, KeyBufferSpec},
-        pv_array::{PvArray, PvArrayPorts, PvArraySpec},
+        key_buffer::{KeyBuffer, KeyBufferPorts},
+        pv_array::{PvArray, PvArrayPorts},
         qk_array::{QkArray, QkArrayPorts},
         refetch::{Refetch, RefetchPorts},
         reorder::{Reorder, ReorderPorts},
         sequencer::{Sequencer, SequencerPorts},
         softmax::{Softmax, SoftmaxPorts},
         topk::{Topk, TopkPorts},
-        value_buffer::{ValueBuffer, ValueBufferPorts, ValueBufferSpec},
+        value_buffer::{ValueBuffer, ValueBufferPorts},
         widen::{Widen, WidenPorts},
         writeback::{Writeback, WritebackPorts},
     },
@@ -30,7 +30,6 @@ use crate::{
     error::FitError,
     links::Links,
     outcome::{Block, BlockOutcome},
-    stats::Ledger,
     work::WorkTable,
 };
 
@@ -77,107 +76,28 @@ impl Machine {
     /// # Errors
     /// [`FitError`] if the arrays cannot hold vectors of this size.
     pub(crate) fn new(arch: &Accelerator, head_dim: u32, timeline: bool) -> Result<Self, FitError> {
-        let sizes = Sizes::of(arch, head_dim)?;
-        let ledger = || if timeline { Ledger::recording() } else { Ledger::default() };
-        let lanes = arch.fetcher.lanes;
-        let transaction_bits =
-            Bits(u32::try_from(sizes.transaction * 8).expect("a transaction is small"));
-        let probability = arch.formats.probability_fraction;
-        let importance = arch.formats.importance;
-        let key_spec = KeyBufferSpec {
-            buffer: &arch.key_buffer,
-            line: sizes.key_line,
-            lines: sizes.key_lines,
-            query: Bits(head_dim * arch.formats.operand.0),
-            query_traffic: arch.sequencer.query_traffic,
-            rows: arch.refetch.rows,
-            row_lines: arch.refetch.buffer_lines,
-            softmax_lanes: arch.softmax.lanes,
-        };
-        let fetch_spec = FetcherSpec {
-            fetcher: &arch.fetcher,
-            reorder: &arch.reorder,
-            sequencer: &arch.sequencer,
-            key_lines: sizes.key_lines,
-            queries: arch.key_buffer.queue,
-            transaction: sizes.transaction,
-        };
-        let crossbar_spec = CrossbarSpec {
-            crossbar: &arch.crossbar,
-            lanes,
-            channels: arch.dram.channels,
-            ports_per_channel: arch.ports_per_channel(),
-            data: transaction_bits,
-        };
-        let operand = arch.formats.operand;
-        let pv_spec = PvArraySpec {
-            head_dim,
-            operand,
-            probability,
-            accumulator: Bits(arch.output_accumulator_bits()),
-            importance,
-            rows: arch.refetch.rows,
-        };
-        let outputs = (arch.refetch.rows, Bits(head_dim * operand.0));
-        let write_lane = u8::try_from(lanes).expect("there are at most 64 lanes");
-        let value_spec = ValueBufferSpec {
-            buffer: &arch.value_buffer,
-            line: sizes.value_line,
-            lines: sizes.value_lines,
-            softmax_lanes: arch.softmax.lanes,
-            probability,
-            fetch_lanes: lanes,
-        };
+        let blocks = Blocks { arch, head_dim, sizes: Sizes::of(arch, head_dim)?, timeline };
+        let (token_key, value_key) = (arch.formats.importance, blocks.sizes.score);
         Ok(Self {
             links: Links::new(arch, head_dim)?,
             mapping: Mapping::new(&arch.dram),
             shared_topk: arch.topk.engines == 1,
-            sequencer: Sequencer::new(&arch.sequencer, ledger()),
-            fetcher: Fetcher::new(&fetch_spec, ledger()),
-            crossbar: Crossbar::new(&crossbar_spec, ledger()),
-            dram: Dram::new(
-                &arch.dram,
-                arch.core.clock,
-                arch.ports_per_channel() as usize,
-                ledger(),
-            ),
-            reorder: Reorder::new(&arch.reorder, lanes, transaction_bits, ledger()),
-            widen: Widen::new(
-                &arch.widen,
-                arch.qk_array.multipliers,
-                arch.pv_array.multipliers,
-                sizes.transaction,
-                ledger(),
-            ),
-            key_buffer: KeyBuffer::new(&key_spec, ledger()),
-            qk_array: QkArray::new(head_dim, arch.formats.operand, ledger()),
-            softmax: Softmax::new(&arch.softmax, sizes.score, probability, ledger()),
-            refetch: Refetch::new(&arch.refetch, arch.softmax.lanes, probability, ledger()),
-            importance: Importance::new(&arch.importance, importance, ledger()),
-            token_topk: Topk::new(
-                &arch.topk,
-                arch.importance.lanes,
-                Block::TokenTopk,
-                importance,
-                ledger(),
-            ),
-            value_topk: Topk::new(
-                &arch.topk,
-                arch.importance.lanes,
-                Block::ValueTopk,
-                sizes.score,
-                ledger(),
-            ),
-            value_buffer: ValueBuffer::new(&value_spec, ledger()),
-            pv_array: PvArray::new(pv_spec, ledger()),
-            writeback: Writeback::new(
-                &arch.writeback,
-                arch.sequencer.write_traffic,
-                outputs,
-                write_lane,
-                sizes.transaction,
-                ledger(),
-            ),
+            sequencer: Sequencer::new(&arch.sequencer, blocks.ledger()),
+            fetcher: blocks.fetcher(),
+            crossbar: blocks.crossbar(),
+            dram: blocks.dram(),
+            reorder: blocks.reorder(),
+            widen: blocks.widen(),
+            key_buffer: blocks.key_buffer(),
+            qk_array: QkArray::new(head_dim, arch.formats.operand, blocks.ledger()),
+            softmax: blocks.softmax(),
+            refetch: blocks.refetch(),
+            importance: Importance::new(&arch.importance, token_key, blocks.ledger()),
+            token_topk: blocks.topk(Block::TokenTopk, token_key),
+            value_topk: blocks.topk(Block::ValueTopk, value_key),
+            value_buffer: blocks.value_buffer(),
+            pv_array: blocks.pv_array(),
+            writeback: blocks.writeback(),
         })
     }
 
@@ -196,14 +116,10 @@ impl Machine {
                 self.crossbar, clock, CrossbarPorts { mapping: &self.mapping },
                 flights, writes, requests, responses, returns
             },
-            Block::Dram => tick! {
-                self.dram, clock, DramPorts {},
-                requests, responses
-            },
-            Block::Reorder => tick! {
-                self.reorder, clock, ReorderPorts {},
-                returns, arrivals, lane_credits
-            },
+            Block::Dram => tick! { self.dram, clock, DramPorts {}, requests, responses },
+            Block::Reorder => {
+                tick! { self.reorder, clock, ReorderPorts {}, returns, arrivals, lane_credits }
+            }
             Block::Widen => tick! {
                 self.widen, clock, WidenPorts { table },
                 arrivals, key_arrivals, value_arrivals
@@ -213,10 +129,7 @@ impl Machine {
                 KeyBufferPorts { table, arrivals: &mut self.links.key_arrivals },
                 passes, replays, row_credits, key_credits, key_lines
             },
-            Block::QkArray => tick! {
-                self.qk_array, clock, QkArrayPorts {},
-                key_lines, scores
-            },
+            Block::QkArray => tick! { self.qk_array, clock, QkArrayPorts {}, key_lines, scores },
             Block::Softmax => tick! {
                 self.softmax, clock, SoftmaxPorts { table },
                 scores, probabilities

@@ -5,17 +5,21 @@
 //! ahead. The keys of a decode step are fetched up to the line of the newest token before that one is made.
 
 mod cursor;
+mod room;
 
 use std::collections::VecDeque;
 
 use tamis_arch::{
-    blocks::{self, Join, Prefetch},
+    blocks::{self, Prefetch},
     energy::{Action, Events},
     text::counted,
     units::{Bits, Cycle},
 };
 
-use self::cursor::{Cursor, KeyCursor, QueryCursor, ValueCursor};
+use self::{
+    cursor::{Cursor, KeyCursor, QueryCursor, ValueCursor},
+    room::Room,
+};
 use crate::{
     clock::{Clock, Wake},
     component::Component,
@@ -65,20 +69,6 @@ pub struct Fetcher {
     issued: [u64; Stream::COUNT],
 }
 
-/// Room downstream, taken when a transaction is issued.
-struct Room {
-    /// Batches before this one have all their operands.
-    made: BatchId,
-    key_lines: u32,
-    queries: u32,
-    /// The lane of the flight's first transaction.
-    first_lane: usize,
-    lanes: Vec<u32>,
-    slots: Vec<u32>,
-    entries: u32,
-    padded: bool,
-}
-
 /// The fetcher's links.
 pub struct FetcherPorts<'m> {
     /// What there is to do.
@@ -103,7 +93,6 @@ impl Fetcher {
     /// A fetcher at reset.
     #[must_use]
     pub fn new(spec: &FetcherSpec<'_>, ledger: Ledger) -> Self {
-        let lanes = spec.fetcher.lanes as usize;
         Self {
             serialized: spec.sequencer.prefetch == Prefetch::Serialized,
             query_traffic: spec.sequencer.query_traffic,
@@ -114,16 +103,7 @@ impl Fetcher {
             refetches: VecDeque::new(),
             queries: VecDeque::new(),
             values: None,
-            room: Room {
-                made: 0,
-                key_lines: spec.key_lines,
-                queries: spec.queries,
-                first_lane: 0,
-                lanes: vec![spec.reorder.entries; lanes],
-                slots: vec![0; lanes],
-                entries: spec.reorder.entries,
-                padded: spec.reorder.join == Join::Row,
-            },
+            room: Room::new(spec),
             undecided: 0,
             streams_again: false,
             streaming: 0,
@@ -314,44 +294,6 @@ fn fill(
         if cursor.advance(batch) {
             return true;
         }
-    }
-}
-
-impl Room {
-    /// Starts a flight at the lane of its first address, so that a stream meets each channel through
-    /// the same lanes, however its flights begin. Rows that leave whole start at lane 0.
-    fn align(&mut self, transaction: u64) {
-        if !self.padded {
-            let lanes = self.lanes.len() as u64;
-            self.first_lane = usize::try_from(transaction % lanes).expect("lanes are few");
-        }
-    }
-
-    /// Takes a slot of each used lane's reorder buffer; of all lanes, where rows leave whole.
-    fn claim(&mut self, flight: &mut Flight) {
-        if flight.is_empty() {
-            return;
-        }
-        let lanes = self.lanes.len();
-        for transaction in flight.iter_mut() {
-            transaction.slot = self.slots[usize::from(transaction.lane)];
-        }
-        flight.last_mut().expect("it is not empty").ends_flight = true;
-        let used = if self.padded { lanes } else { flight.len() };
-        for place in 0..used {
-            let lane = self.lane(place);
-            self.lanes[lane] -= 1;
-            self.slots[lane] += 1;
-            if self.slots[lane] == self.entries {
-                self.slots[lane] = 0;
-            }
-        }
-    }
-
-    /// The lane of a place in the flight.
-    fn lane(&self, place: usize) -> usize {
-        let lane = self.first_lane + place;
-        if lane < self.lanes.len() { lane } else { lane - self.lanes.len() }
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod ahead;
 mod directory;
+mod held;
 mod reader;
 
 use std::collections::VecDeque;
@@ -18,7 +19,12 @@ use tamis_arch::{
     units::{Bits, Cycle, Cycles},
 };
 
-use self::{ahead::Ahead, directory::Directory, reader::Reading};
+use self::{
+    ahead::Ahead,
+    directory::Directory,
+    held::{Held, LineCursor, RowRead},
+    reader::Reading,
+};
 use crate::{
     clock::{Clock, Wake},
     component::Component,
@@ -78,70 +84,6 @@ pub struct ValueBuffer {
     /// Lines of probabilities that came into the queue, and that were read with lines of values.
     queued: u64,
     weights_read: u64,
-}
-
-/// What is here of a batch.
-struct Held {
-    batch: BatchId,
-    groups: Vec<Directory>,
-    /// Whether its lines are set aside (prefill: all at once).
-    reserved: bool,
-    /// What to fetch ahead next.
-    ahead: Option<Ahead>,
-    /// V of the newest token, to be fetched when it is made; its lines have their room.
-    newest: Vec<ValueId>,
-    /// Whether its last row is through; values that were fetched for nobody may still come.
-    ended: bool,
-}
-
-impl Held {
-    /// What is missing of it, where batches before `made` have all their operands.
-    fn waits_for(&self, made: BatchId) -> String {
-        if !self.reserved {
-            return "it waits for room for all its lines".to_owned();
-        }
-        let lines: usize = self.groups.iter().map(Directory::incomplete_lines).sum();
-        let mut waits = vec![format!("{} not whole", counted(lines, "line", "lines"))];
-        if self.ahead.is_some() {
-            waits.push("not all is asked for".to_owned());
-        }
-        if !self.newest.is_empty() && made <= self.batch {
-            waits.push("the newest value is not made".to_owned());
-        }
-        waits.join(", ")
-    }
-
-    /// Whether it asks for no more lines.
-    fn has_its_room(&self) -> bool {
-        self.reserved && self.groups.iter().all(|group| !group.packed || group.complete)
-    }
-}
-
-/// A row on its way to the PV array.
-///
-/// Which of its lines is the last is known when all its keys have come: then no value that it keeps is
-/// left to be read. Where the last line left before, an end without values follows it.
-struct RowRead {
-    row: RowId,
-    /// Keys whose values are settled, from the first visible one.
-    came: u32,
-    /// All of them.
-    complete: bool,
-    /// Values to multiply (known when all have come), and how many have been read.
-    kept: u32,
-    read: u32,
-    /// Whether the array has been told that nothing follows.
-    ended: bool,
-    /// Next line (row by row).
-    line: u32,
-}
-
-/// Where line-by-line reading is: group, line, row of the group.
-#[derive(Default)]
-struct LineCursor {
-    group: usize,
-    line: u32,
-    row: usize,
 }
 
 /// The value buffer's links.
