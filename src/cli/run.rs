@@ -2,7 +2,6 @@
 
 use std::{
     io::Write,
-    num::NonZeroUsize,
     path::{Path, PathBuf},
 };
 
@@ -53,9 +52,9 @@ pub(crate) struct Run {
     /// Tick every block in every cycle: slower, with the same report.
     #[arg(long)]
     no_skip: bool,
-    /// Threads to work with, with the same report [default: one a core].
-    #[arg(long, value_name = "N")]
-    threads: Option<NonZeroUsize>,
+    /// Threads to work with, 1 to 1024, with the same report [default: one a core].
+    #[arg(long, value_name = "N", value_parser = threads)]
+    threads: Option<usize>,
     /// Stop a phase after this many cycles, with exit code 3.
     #[arg(long, value_name = "CYCLES", default_value_t = 10_000_000_000)]
     limit: u64,
@@ -91,9 +90,15 @@ struct Results {
     folder: Folder,
 }
 
+fn threads(text: &str) -> Result<usize, String> {
+    let count = text.parse().ok().filter(|count| (1..=1024).contains(count));
+    count.ok_or_else(|| "must be 1 to 1024: more only wait for each other".to_owned())
+}
+
 impl Run {
     pub(crate) fn run(self, out: &mut dyn Write) -> Result<Exit, Failure> {
-        let threads = self.threads.map_or(0, NonZeroUsize::get);
+        // To rayon, 0 is one a core.
+        let threads = self.threads.unwrap_or(0);
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
         let pool = pool.or_exit(Exit::Environment)?;
         let inputs = format!("{} on {}", self.trace, self.arch);

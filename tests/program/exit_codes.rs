@@ -21,6 +21,15 @@ fn a_wrong_command_line_is_two() {
 }
 
 #[test]
+fn threads_are_one_to_a_thousand() {
+    for count in ["0", "1025", "20000", "18446744073709551615", "-1", "many"] {
+        let option = format!("--threads={count}");
+        tamis(&["run", &option]).fails(2, &["--threads", "must be 1 to 1024"]);
+    }
+    tamis(&["run", "minilm-l6_alice_s40", "--threads", "1024", "--format", "csv"]).succeeds();
+}
+
+#[test]
 fn an_input_that_is_not_there_is_four() {
     tamis(&["trace", "info", "no-such.safetensors"])
         .fails(4, &["no-such.safetensors: there is no such file", "smollm2-135m_alice_s64"]);
