@@ -4,6 +4,7 @@
 //! [`Constraint`]s, currents. `arch/presets/dram/*.toml` holds those that Tamis knows, each value with its
 //! source. The crate `tamis-dram` interprets it.
 
+mod check;
 mod command;
 mod data_bus;
 mod mapping;

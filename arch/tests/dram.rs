@@ -51,6 +51,22 @@ fn a_contradiction_of_a_standard_is_shown_where_it_stands() {
         ("clock_mhz = 0", "`clock_mhz` must be 1 to 100000 MHz (found 0)"),
         ("[timing]\nRFC = 3900", "`timing.REFI` must be longer than `RFC`"),
         ("[timing]\nBL = 0", "`timing.BL` must be at least 1"),
+        // A refresh of one bank: 8 clocks to an activate of another, last clocks of one and of two, and one on the bus.
+        ("[timing]\nREFIPB = 1\nRFCPB = 130", "`timing.REFIPB` must be more than the 8 clocks"),
+        ("[timing]\nREFIPB = 8", "`timing.REFIPB` must be more than the 8 clocks"),
+        (
+            "[timing]\nREFIPB = 10\nRFCPB = 319",
+            "`timing.REFIPB` times 32 banks must be more than the 320 clocks",
+        ),
+        // 260 clocks, and on the bus a refresh of each of two pseudo-channels.
+        ("[timing]\nREFI = 262", "`timing.REFI` must be more than the 262 clocks"),
+        ("[timing]\nRAS = 13", "`timing.RAS` must be at least `RCDRD`, which is 14"),
+        ("[timing]\nCCDL = 1", "`timing.CCDL` must be at least `CCDS`, which is 2"),
+        ("[timing]\nCCDLW = 1", "`timing.CCDLW` must be at least `CCDSW`, which is 2"),
+        ("[timing]\nRRDL = 3", "`timing.RRDL` must be at least `RRDS`, which is 4"),
+        ("[timing]\nWTRL = 5", "`timing.WTRL` must be at least `WTRS`, which is 6"),
+        ("[timing]\nFAW = 3", "`timing.FAW` must be at least `RRDS`, which is 4"),
+        ("[timing]\nRPA = 13", "`timing.RPA` must be at least `RP`, which is 14"),
         ("[timing]\nCL = -3", "`timing.CL` must be 0 to 1000000 (found -3)"),
         ("[organisation]\nrows = 1000", "`organisation.rows` must be a power of two"),
         ("[organisation]\nbanks = 32", "`organisation` has more than 64 banks a channel"),
@@ -101,6 +117,31 @@ fn two_transfers_are_never_on_the_data_bus_at_once() {
         let rule = format!("`constraint` lets {pair} after 0 clocks: it must be at least {least}");
         assert!(found.contains(&rule), "{found}");
     }
+}
+
+#[test]
+fn a_standard_at_the_edge_of_its_rules_is_good() {
+    for change in [
+        "REFIPB = 10\nRFCPB = 318",
+        "REFI = 263",
+        "REFIPB = 9",
+        "RAS = 14",
+        "CCDL = 2\nCCDLW = 2",
+        "CCDL = 0\nRRDL = 0\nFAW = 0",
+        "FAW = 4",
+    ] {
+        assert_eq!(faults_of(&format!("[timing]\n{change}")), "", "{change}");
+    }
+}
+
+#[test]
+fn a_section_that_is_missing_is_told_once() {
+    let source = Source { name: "empty.toml".into(), text: String::new() };
+    let mut faults = Faults::default();
+    assert_eq!(Standard::read(source, &mut faults), None);
+    let text = faults.to_string();
+    assert_eq!(text.matches("`timing` is missing").count(), 1, "{text}");
+    assert!(!text.contains("`timing."), "{text}");
 }
 
 /// The message of HBM2 with one constraint in place of its table.

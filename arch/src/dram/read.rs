@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::Path};
 
 use super::{
     Buses, Command, Constraint, EnergyRange, Level, Organisation, Power, Standard, Target, Timing,
-    data_bus::DataBus,
+    check::check, data_bus::DataBus,
 };
 use crate::{
     accelerator::read_text,
@@ -119,15 +119,18 @@ fn read(mut root: Section<'_, '_>) -> Option<Standard> {
         root.note("organisation", "has more than 64 banks a channel");
     }
     let occupancy = read_occupancy(root.section("occupancy"));
-    let spans = read_spans(root.section("timing"));
-    let timing = read_timing(root.section("timing"), spans.as_ref());
-    let timing_place = root.section("timing").place("");
+    let mut section = root.section("timing");
+    let spans = read_spans(&mut section);
+    let timing = read_timing(section, spans.as_ref());
+    let timing_place = root.place("timing");
     let mut sums = Vec::new();
     let constraints = root.each("constraint", |section| {
         sums.push(section.peek::<String>("clocks").unwrap_or_default());
         read_constraint(section, spans.as_ref(), timing_place.as_ref())
     });
-    refuse_unused(root.section("timing"), &sums);
+    if spans.is_some() {
+        refuse_unused(root.section("timing"), &sums);
+    }
     if let (Some(timing), Some(occupancy), Some(constraints)) = (&timing, &occupancy, &constraints)
     {
         let bus = DataBus { timing, occupancy, constraints, sums: &sums };
@@ -135,8 +138,7 @@ fn read(mut root: Section<'_, '_>) -> Option<Standard> {
     }
     let power = Power::read(root.section("power"));
     let range = EnergyRange::read(root.section("range"));
-    root.finish();
-    Some(Standard {
+    let standard = Standard {
         name: name?,
         description: description?,
         clock: clock?,
@@ -147,7 +149,10 @@ fn read(mut root: Section<'_, '_>) -> Option<Standard> {
         constraints: constraints?.into_iter().flatten().collect(),
         power: power?,
         range: range?,
-    })
+    };
+    check(&standard, &spans?, &mut root.section("timing"));
+    root.finish();
+    Some(standard)
 }
 
 fn read_occupancy(mut section: Section<'_, '_>) -> Option<[u32; Command::COUNT]> {
@@ -164,9 +169,11 @@ fn read_occupancy(mut section: Section<'_, '_>) -> Option<[u32; Command::COUNT]>
 }
 
 /// The named spans of a standard, in clocks.
-type Spans = BTreeMap<String, u32>;
+pub(super) type Spans = BTreeMap<String, u32>;
 
-fn read_spans(mut section: Section<'_, '_>) -> Option<Spans> {
+fn read_spans(section: &mut Section<'_, '_>) -> Option<Spans> {
+    // Where the section is missing, that has been said, and nothing of it is missed.
+    section.place("")?;
     let names = section.keys();
     let spans = names.map(|name| Some((name.to_owned(), section.get::<u32>(name, SPAN)?)));
     spans.collect::<Vec<_>>().into_iter().collect()
