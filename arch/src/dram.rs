@@ -15,7 +15,7 @@ use serde::Serialize;
 
 pub use command::{Buses, Command, Level, Target};
 pub use mapping::{Field, MappingError, MappingPreset, MappingSpec, Segment};
-pub use read::{STANDARDS, UnknownStandard, standard_source};
+pub use read::{SHARED_TABLE, STANDARDS, UnknownStandard, standard_source};
 pub use standard::{Constraint, EnergyRange, Organisation, Power, Standard, Timing};
 
 use crate::{

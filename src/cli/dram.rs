@@ -9,7 +9,7 @@ use std::{
 };
 
 use tamis_arch::{
-    dram::{Controller, Dram as Memory, STANDARDS, Standard, standard_source},
+    dram::{Controller, Dram as Memory, SHARED_TABLE, STANDARDS, Standard, standard_source},
     fault::{Faults, Source},
 };
 
@@ -66,6 +66,10 @@ fn list(out: &mut dyn Write) -> io::Result<()> {
 /// The text of a standard: a name, or a file (.toml).
 fn source(name_or_path: &str) -> Result<Source, Failure> {
     standard_source(name_or_path, Path::new("")).map_err(|reason| {
+        if Path::new(name_or_path).is_dir() {
+            let rule = "must be a standard or the file of one (.toml), not a directory";
+            return Failure::new(Exit::Input, format!("{name_or_path}: {rule}"));
+        }
         let what = if name_or_path.ends_with(".toml") { "" } else { "no such DRAM standard: " };
         Failure::new(Exit::Input, format!("{what}{reason}"))
     })
@@ -73,6 +77,10 @@ fn source(name_or_path: &str) -> Result<Source, Failure> {
 
 /// The standard of a name or of a file, checked.
 fn load(name_or_path: &str) -> Result<Standard, Failure> {
+    if name_or_path == SHARED_TABLE {
+        let rule = "is the table of constraints that standards share, and no standard; `tamis dram list` lists those";
+        return Err(Failure::new(Exit::Input, format!("{name_or_path}: {rule}")));
+    }
     let mut faults = Faults::default();
     let standard = Standard::read(source(name_or_path)?, &mut faults);
     faults.into_result(standard).or_exit(Exit::Input)

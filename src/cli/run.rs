@@ -101,12 +101,16 @@ impl Run {
         let threads = self.threads.unwrap_or(0);
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
         let pool = pool.or_exit(Exit::Environment)?;
-        let inputs = format!("{} on {}", self.trace, self.arch);
+        let trace = self.trace.clone();
+        let inputs = format!("{trace} on {}", self.arch);
         let job = self.open()?;
         let played = pool.install(|| simulation::play(&job.machine, &job.work, job.settings));
-        let played = played.map_err(|failure| Failure {
-            message: format!("{inputs}: {}", failure.message),
-            ..failure
+        let played = played.map_err(|failure| {
+            // What is wrong with the trace alone names it already.
+            let named = failure.message.starts_with(&format!("{trace}: "));
+            let message =
+                if named { failure.message } else { format!("{inputs}: {}", failure.message) };
+            Failure { message, ..failure }
         })?;
         let report = report::of(&job.machine, &job.prices, &job.work, &played)?;
         let asked = played.first().map(|played| (played.policy.as_str(), &*played.outcomes));

@@ -169,10 +169,12 @@ fn run_refused(trace: &Trace, more: &[&str], texts: &[&str]) {
 }
 
 #[test]
-fn a_value_that_is_not_a_number_ends_a_run() {
+fn a_value_that_is_not_a_number_ends_a_run_and_names_the_file_once() {
     let mut trace = Trace::decoder();
     trace.data[4..6].copy_from_slice(&0x7c00_u16.to_le_bytes());
-    run_refused(&trace, &[], &["tensor `layer.0.q`", "finite"]);
+    let file = File::holding(&trace.bytes());
+    let start = format!("error: {}: tensor `layer.0.q`", path_of(&file.path));
+    tamis(&["run", &path_of(&file.path)]).fails(4, &[&start, "finite"]);
 }
 
 #[test]

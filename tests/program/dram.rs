@@ -278,12 +278,18 @@ fn a_mapping_that_is_none() {
         ("row bank group pseudo column", "leaves out bit 0 of channel"),
         ("row bank group pseudo column channel[0]", "leaves out bit 1 of channel"),
         ("row bank group pseudo column column[0] channel", "uses bit 0 of column twice"),
-        ("row bank group pseudo column lane", "`lane` is not a field"),
         ("row bank^column[0] group pseudo column channel", "same width"),
         ("", "leaves out bit 0 of row"),
     ] {
         let more = ["--channels", "4", "--mapping", mapping];
         replay("0x0", &more).fails(4, &[&format!("--mapping `{mapping}`: "), text]);
+    }
+    // What is wrong for every memory is a fault of the command line.
+    for (mapping, text) in [
+        ("row bank group pseudo column lane", "`lane` is not a field"),
+        ("row bank group pseudo column[0:4] channel", "`column[0:4]` is a reversed range"),
+    ] {
+        replay("0x0", &["--mapping", mapping]).fails(2, &["--mapping", text]);
     }
 }
 
@@ -291,6 +297,8 @@ fn a_mapping_that_is_none() {
 fn a_standard_that_is_not_there() {
     replay("0x0", &["--dram", "hbm"]).fails(4, &["no such DRAM standard", "`hbm`", "hbm2"]);
     replay("0x0", &["--dram", "no-such.toml"]).fails(4, &["no-such.toml"]);
+    replay("0x0", &["--dram", "."]).fails(4, &[".: must be a standard", "not a directory"]);
+    replay("0x0", &["--dram", "jedec"]).fails(4, &["jedec: is the table of constraints"]);
     tamis(&["dram", "show", "ddr3"]).fails(4, &["`ddr3`", "ddr4"]);
     let more = ["--dram", "ddr4", "--refresh", "per-bank"];
     replay("0x0", &more).fails(4, &["--refresh per-bank", "ddr4"]);

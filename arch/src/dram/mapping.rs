@@ -108,6 +108,12 @@ pub enum MappingError {
         /// Its width.
         bits: u32,
     },
+    /// A range that is written from its low end up.
+    #[error("`{term}` is a reversed range: the high bit comes first, as in [4:2]")]
+    Reversed {
+        /// What was written.
+        term: String,
+    },
     /// Bits that appear more than once.
     #[error("the mapping uses bit {bit} of {field} twice")]
     Twice {
@@ -145,6 +151,14 @@ pub enum MappingError {
         /// How many there are.
         count: u32,
     },
+}
+
+impl MappingError {
+    /// Whether the string alone shows it, whatever the memory is.
+    #[must_use]
+    pub fn is_of_the_string(&self) -> bool {
+        matches!(self, Self::Term { .. } | Self::Reversed { .. })
+    }
 }
 
 /// A part of a field: its lowest bit and how many.
@@ -287,7 +301,13 @@ fn parse_part(text: &str, widths: &[u32; Field::COUNT]) -> Result<Part, MappingE
     let number = |digits: &str| digits.parse::<u32>().map_err(|_| unknown());
     let (high, low) = match range.split_once(':') {
         Some(("", low)) => (bits.checked_sub(1), number(low)?),
-        Some((high, low)) => (Some(number(high)?), number(low)?),
+        Some((high, low)) => {
+            let (high, low) = (number(high)?, number(low)?);
+            if high < low {
+                return Err(MappingError::Reversed { term: text.into() });
+            }
+            (Some(high), low)
+        }
         None => (Some(number(range)?), number(range)?),
     };
     match high {

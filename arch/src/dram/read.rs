@@ -24,8 +24,9 @@ pub const STANDARDS: &[(&str, &str)] = &[
     ("ddr5", include_str!("../../presets/dram/ddr5.toml")),
 ];
 
-/// What standards extend: the table of constraints that they share. It is none itself.
-const BASE: (&str, &str) = ("jedec", include_str!("../../presets/dram/jedec.toml"));
+/// The name of what standards extend: the table of constraints that they share. It is none itself.
+pub const SHARED_TABLE: &str = "jedec";
+const BASE: (&str, &str) = (SHARED_TABLE, include_str!("../../presets/dram/jedec.toml"));
 
 /// Keys that a file states itself, whatever it extends.
 const OWN_KEYS: &[&str] = &["name", "description"];

@@ -158,7 +158,8 @@ impl Replay {
         }
         let mapping = MappingSpec::parse(&self.mapping, self.channels, &standard.organisation);
         let mapping = mapping.map_err(|error| {
-            Failure::new(Exit::Input, format!("--mapping `{}`: {error}", self.mapping))
+            let exit = if error.is_of_the_string() { Exit::CommandLine } else { Exit::Input };
+            Failure::new(exit, format!("--mapping `{}`: {error}", self.mapping))
         })?;
         let controller = Controller {
             read_queue: self.queue,
