@@ -66,7 +66,7 @@ impl Dram {
     }
 }
 
-/// Everything that crossed the memory's pins.
+/// Everything that was asked of the memory: what crossed its pins, and what met in its write queues.
 pub(crate) fn total_bytes(traffic: &Traffic) -> Bytes {
     traffic.query_read_bytes
         + traffic.key_msb_read_bytes

@@ -256,6 +256,10 @@ pub(crate) struct MemoryActivity {
     /// The DRAM's: that of all clocks here.
     #[serde(rename = "dram_clock_mhz")]
     pub(crate) clock_mhz: u64,
+    /// Reads that a write still waiting for the bus answered: asked for, and not in what the channels moved.
+    pub(crate) forwarded_read_bytes: u64,
+    /// Writes that another write to the same place, still waiting, took in: the same.
+    pub(crate) coalesced_write_bytes: u64,
     pub(crate) rows: RowOutcomes,
     pub(crate) read_latency: Option<ReadLatency>,
     pub(crate) limited_by: Option<Limit>,
@@ -273,6 +277,8 @@ impl MemoryActivity {
         let command_buses = CommandBuses::of(&all, dram);
         Self {
             clock_mhz: dram.clock.0.get(),
+            forwarded_read_bytes: all.forwarded * dram.transaction.0,
+            coalesced_write_bytes: all.coalesced * dram.transaction.0,
             rows: RowOutcomes::of(&all.rows),
             read_latency: ReadLatency::of(&all.read_latency),
             limited_by: Limit::of(&data_buses, &command_buses, dram.standard.buses),
@@ -280,6 +286,11 @@ impl MemoryActivity {
             data_buses,
             channels: ChannelReport::of_all(channels, dram),
         }
+    }
+
+    /// Bytes that were asked for and met in the write queues, so that they crossed no data bus.
+    pub(crate) fn queued_bytes(&self) -> u64 {
+        self.forwarded_read_bytes + self.coalesced_write_bytes
     }
 
     /// Of so many clocks.

@@ -108,14 +108,18 @@ fn write_costs(report: &Report, out: &mut dyn Write) -> io::Result<()> {
 
 fn write_rows(rows: &[(&str, Text)], phases: &[&PhaseReport], grid: &mut Grid) {
     for (title, text) in rows {
-        let cells = phases.iter().map(|phase| text(phase));
-        if title.is_empty() { grid.gap() } else { grid.row(title, cells) }
+        let cells = phases.iter().map(|phase| text(phase)).collect::<Vec<_>>();
+        if title.is_empty() {
+            grid.gap();
+        } else if cells.iter().any(|cell| !cell.is_empty()) {
+            grid.row(title, cells.into_iter());
+        }
     }
 }
 
 type Text = fn(&PhaseReport) -> String;
 
-/// Rows of the cost table; an empty title is an empty line.
+/// Rows of the cost table; an empty title is an empty line, and a row of empty cells is left out.
 const TIME_AND_TRAFFIC: &[(&str, Text)] = &[
     ("cycles", |phase| grouped(phase.elapsed_cycles)),
     ("time", |phase| seconds(phase.elapsed_seconds)),
@@ -134,6 +138,10 @@ const TIME_AND_TRAFFIC: &[(&str, Text)] = &[
     ("  V", |phase| bytes(phase.dram.value_read_bytes)),
     ("  outputs", |phase| bytes(phase.dram.output_written_bytes)),
     ("  new K and V", |phase| bytes(phase.dram.key_value_written_bytes)),
+    ("  met in the write queue", |phase| {
+        let queued = phase.dram.activity.queued_bytes();
+        if queued == 0 { String::new() } else { bytes(queued) }
+    }),
     ("  less than dense fp32", |p| or_dash(p.dram.reduction_against_dense_fp32, times)),
     ("  less than dense fp16", |p| or_dash(p.dram.reduction_against_dense_fp16, times)),
     ("  less than dense 12-bit", |p| or_dash(p.dram.reduction_against_dense_12_bit, times)),

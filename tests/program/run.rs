@@ -54,6 +54,12 @@ fn assert_memory(dram: &Value, elapsed: u64) {
         number(&buses["moving_data_clocks"]) + parts.map(number).sum::<u64>()
     };
     let channels = dram["channels"].as_array().expect("a list");
+    let moved = channels
+        .iter()
+        .map(|channel| number(&channel["read_bytes"]) + number(&channel["written_bytes"]))
+        .sum::<u64>();
+    let queued = number(&dram["forwarded_read_bytes"]) + number(&dram["coalesced_write_bytes"]);
+    assert_eq!(moved + queued, number(&dram["total_bytes"]));
     let buses = channels.iter().map(|channel| (&channel["data_buses"], 2 * elapsed));
     let all = 2 * elapsed * channels.len() as u64;
     for (buses, clocks) in buses.chain([(&dram["data_buses"], all)]) {
