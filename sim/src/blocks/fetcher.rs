@@ -50,7 +50,6 @@ pub struct FetcherSpec<'a> {
 pub struct Fetcher {
     serialized: bool,
     query_traffic: bool,
-    transaction: u64,
     ledger: Ledger,
     keys: Option<KeyCursor>,
     /// Batches whose keys are fetched but for the lines from the newest token on, which have their room.
@@ -65,8 +64,6 @@ pub struct Fetcher {
     streams_again: bool,
     /// Batches whose keys are streaming through for the first time.
     streaming: u32,
-    /// Transactions by [`Stream`].
-    issued: [u64; Stream::COUNT],
 }
 
 /// The fetcher's links.
@@ -96,7 +93,6 @@ impl Fetcher {
         Self {
             serialized: spec.sequencer.prefetch == Prefetch::Serialized,
             query_traffic: spec.sequencer.query_traffic,
-            transaction: spec.transaction,
             ledger,
             keys: None,
             newest: VecDeque::new(),
@@ -107,7 +103,6 @@ impl Fetcher {
             undecided: 0,
             streams_again: false,
             streaming: 0,
-            issued: [0; Stream::COUNT],
         }
     }
 
@@ -123,7 +118,7 @@ impl Fetcher {
     /// Transactions of a stream so far.
     #[must_use]
     pub fn issued(&self, stream: Stream) -> u64 {
-        self.issued[stream as usize]
+        self.room.issued(stream)
     }
 
     fn take_credits(&mut self, clock: &mut Clock, ports: &mut FetcherPorts<'_>) {
@@ -133,11 +128,8 @@ impl Fetcher {
             self.undecided -= credit.batches;
             self.streaming -= credit.streamed;
         }
-        if let Some(mut lanes) = ports.lane_credits.pop(clock) {
-            while lanes != 0 {
-                self.room.lanes[lanes.trailing_zeros() as usize] += 1;
-                lanes &= lanes - 1;
-            }
+        if let Some(lanes) = ports.lane_credits.pop(clock) {
+            self.room.give_back(lanes);
         }
     }
 
@@ -189,15 +181,15 @@ impl Fetcher {
 
     /// The transactions of this cycle, all of the most urgent kind of work that can move.
     fn flight(&mut self, table: &WorkTable) -> Flight {
-        let mut flight = Flight::with_capacity(self.room.lanes.len());
-        if self.room.padded && self.room.lanes.contains(&0) {
+        let mut flight = Flight::new();
+        if !self.room.takes_flights() {
             return flight;
         }
-        let (room, bytes) = (&mut self.room, self.transaction);
+        let room = &mut self.room;
         while let Some(load) = self.refetches.front_mut()
             // Keys that stream again meet none of their first time: the two could not be told apart.
             && (self.streaming == 0 || !load.streams_again())
-            && fill(load, table, room, &mut flight, bytes)
+            && fill(load, table, room, &mut flight)
         {
             self.refetches.pop_front();
         }
@@ -209,40 +201,37 @@ impl Fetcher {
                 self.fill_kind(kind, table, &mut flight);
             }
         }
-        self.room.claim(&mut flight);
-        for transaction in &flight {
-            self.issued[transaction.to.stream as usize] += 1;
-        }
+        self.room.end(&mut flight);
         flight
     }
 
     fn fill_kind(&mut self, kind: Kind, table: &WorkTable, flight: &mut Flight) {
-        let (room, bytes) = (&mut self.room, self.transaction);
+        let room = &mut self.room;
         match kind {
             Kind::Values => {
                 if let Some(values) = &mut self.values
-                    && fill(values, table, room, flight, bytes)
+                    && fill(values, table, room, flight)
                 {
                     self.values = None;
                 }
             }
             Kind::Queries => {
                 if let Some(queries) = self.queries.front_mut()
-                    && fill(queries, table, room, flight, bytes)
+                    && fill(queries, table, room, flight)
                 {
                     self.queries.pop_front();
                 }
             }
             Kind::Newest => {
                 if let Some(keys) = self.newest.front_mut()
-                    && fill(keys, table, room, flight, bytes)
+                    && fill(keys, table, room, flight)
                 {
                     self.newest.pop_front();
                 }
             }
             Kind::Keys => {
                 if let Some(keys) = &mut self.keys
-                    && fill(keys, table, room, flight, bytes)
+                    && fill(keys, table, room, flight)
                 {
                     self.keys = None;
                 }
@@ -267,31 +256,22 @@ enum Kind {
 }
 
 /// Adds a cursor's transactions to the flight while they fit; whether the cursor is through.
-fn fill(
-    cursor: &mut impl Cursor,
-    table: &WorkTable,
-    room: &mut Room,
-    flight: &mut Flight,
-    bytes: u64,
-) -> bool {
+fn fill(cursor: &mut impl Cursor, table: &WorkTable, room: &mut Room, flight: &mut Flight) -> bool {
+    let batch = table.batch(cursor.batch());
     loop {
-        let batch = table.batch(cursor.batch());
-        if flight.is_empty() {
-            room.align(cursor.transaction(batch, 0, bytes).address / bytes);
-        }
-        let lane = room.lane(flight.len());
-        if flight.len() == room.lanes.len() || room.lanes[lane] == 0 {
+        let needs = cursor.needs(batch);
+        let unmade = needs.newest && batch.id >= room.made;
+        if unmade || needs.key_lines > room.key_lines || needs.queries > room.queries {
             return false;
         }
-        let needs = cursor.needs(batch);
-        let unmade = needs.newest && cursor.batch() >= room.made;
-        if unmade || needs.key_lines > room.key_lines || needs.queries > room.queries {
+        let run = cursor.run(batch, room.transaction);
+        let added = room.issue(&run, flight);
+        if added == 0 {
             return false;
         }
         room.key_lines -= needs.key_lines;
         room.queries -= needs.queries;
-        flight.push(cursor.transaction(batch, u8::try_from(lane).expect("lanes are few"), bytes));
-        if cursor.advance(batch) {
+        if cursor.advance(batch, added) {
             return true;
         }
     }
@@ -340,7 +320,7 @@ impl Component for Fetcher {
 
     fn close(self, end: Cycle) -> BlockOutcome {
         let action = Action::Add { width: Bits(32) };
-        let events = vec![Events { action, count: self.issued.iter().sum() }];
+        let events = vec![Events { action, count: self.room.all_issued() }];
         BlockOutcome::new(Block::Fetcher, self.ledger.close(end), events)
     }
 }

@@ -18,20 +18,24 @@ use crate::{
 /// Order of responses.
 pub struct Reorder {
     join: Join,
-    entries: u32,
+    /// Slots of a lane.
+    entries: usize,
     data: Bits,
     ledger: Ledger,
-    lanes: Vec<Lane>,
+    /// The lanes' buffers, rings of responses: the first slot of each lane, the second of each, and so on.
+    slots: Box<[Option<Response>]>,
+    /// Where each lane's oldest request has its slot.
+    heads: Box<[usize]>,
     /// Lanes whose oldest response has come, as a bit mask.
     ready: LaneCredits,
-    held: u32,
     responses: u64,
 }
 
-/// One lane's buffer: a ring of responses by slot, each with whether it ends its flight.
-struct Lane {
-    slots: Vec<Option<(Destination, bool)>>,
-    head: usize,
+/// A response that waits for its turn.
+#[derive(Clone, Copy)]
+struct Response {
+    to: Destination,
+    ends_flight: bool,
 }
 
 /// The reorder buffers' links.
@@ -48,31 +52,30 @@ impl Reorder {
     /// Buffers at reset, for responses of `data` bits.
     #[must_use]
     pub fn new(spec: &blocks::Reorder, lanes: u32, data: Bits, ledger: Ledger) -> Self {
-        let lanes = (0..lanes)
-            .map(|_| Lane { slots: vec![None; spec.entries as usize], head: 0 })
-            .collect();
+        let (lanes, entries) = (lanes as usize, spec.entries as usize);
         Self {
             join: spec.join,
-            entries: spec.entries,
+            entries,
             data,
             ledger,
-            lanes,
+            slots: vec![None; lanes * entries].into(),
+            heads: (0..lanes).collect(),
             ready: 0,
-            held: 0,
             responses: 0,
         }
     }
 
-    fn store(&mut self, flight: Flight) {
+    fn store(&mut self, flight: &Flight) {
+        let lanes = self.heads.len();
         for response in flight {
-            let lane = &mut self.lanes[usize::from(response.lane)];
-            let slot = &mut lane.slots[response.slot as usize];
+            let lane = usize::from(response.lane);
+            let place = response.slot as usize * lanes + lane;
+            let slot = &mut self.slots[place];
             assert!(slot.is_none(), "a slot is claimed once");
-            *slot = Some((response.to, response.ends_flight));
-            self.ready |= LaneCredits::from(lane.oldest().is_some()) << response.lane;
-            self.held += 1;
-            self.responses += 1;
+            *slot = Some(Response { to: response.to, ends_flight: response.ends_flight });
+            self.ready |= LaneCredits::from(place == self.heads[lane]) << lane;
         }
+        self.responses += flight.len() as u64;
     }
 
     /// Whether anything can leave: the oldest response of a lane, or the whole oldest row.
@@ -85,9 +88,8 @@ impl Reorder {
 
     /// Lanes that the oldest row uses, if all of them have arrived.
     fn row(&self) -> Option<usize> {
-        for (index, lane) in self.lanes.iter().enumerate() {
-            let (_, ends) = lane.oldest()?;
-            if ends {
+        for (index, &head) in self.heads.iter().enumerate() {
+            if self.slots[head]?.ends_flight {
                 return Some(index + 1);
             }
         }
@@ -96,55 +98,51 @@ impl Reorder {
 
     /// Takes what can leave in one cycle.
     fn release(&mut self) -> (Arrivals, LaneCredits) {
-        let mut arrivals = Arrivals::new();
-        let credits = match self.join {
+        match self.join {
             Join::Lane => {
                 let ready = self.ready;
+                let mut arrivals = Arrivals::with_capacity(ready.count_ones() as usize);
                 let mut rest = ready;
                 while rest != 0 {
                     let oldest = self.pass(rest.trailing_zeros() as usize);
                     add(&mut arrivals, oldest.expect("the lane is ready"));
                     rest &= rest - 1;
                 }
-                ready
+                (arrivals, ready)
             }
             Join::Row => {
                 let used = self.row().expect("a row is ready");
-                for lane in 0..self.lanes.len() {
+                let mut arrivals = Arrivals::with_capacity(used);
+                for lane in 0..self.heads.len() {
                     if let Some(to) = self.pass(lane).filter(|_| lane < used) {
                         add(&mut arrivals, to);
                     }
                 }
-                LaneCredits::MAX >> (MAX_LANES - self.lanes.len())
+                (arrivals, LaneCredits::MAX >> (MAX_LANES - self.heads.len()))
             }
-        };
-        (arrivals, credits)
+        }
     }
 
-    /// Moves a lane on to its next slot; what its oldest held.
-    fn pass(&mut self, index: usize) -> Option<Destination> {
-        let lane = &mut self.lanes[index];
-        let oldest = lane.slots[lane.head].take();
-        lane.head = if lane.head + 1 < lane.slots.len() { lane.head + 1 } else { 0 };
-        let next_is_ready = lane.oldest().is_some();
-        self.ready &= !(1 << index);
-        self.ready |= LaneCredits::from(next_is_ready) << index;
-        self.held -= u32::from(oldest.is_some());
-        oldest.map(|(to, _)| to)
+    /// Moves a lane on to its next slot; where what its oldest held goes to.
+    fn pass(&mut self, lane: usize) -> Option<Destination> {
+        let head = self.heads[lane];
+        let oldest = self.slots[head].take();
+        let behind = head + self.heads.len();
+        let next = if behind < self.slots.len() { behind } else { lane };
+        self.heads[lane] = next;
+        match self.slots[next] {
+            Some(_) => self.ready |= 1 << lane,
+            None => self.ready &= !(1 << lane),
+        }
+        oldest.map(|response| response.to)
     }
 }
 
-/// Joins a response with those that go to the same place.
+/// Joins a response with those that go to the same place: most often the one before it does.
 fn add(arrivals: &mut Arrivals, to: Destination) {
-    match arrivals.iter_mut().find(|(other, _)| *other == to) {
+    match arrivals.iter_mut().rev().find(|(other, _)| *other == to) {
         Some((_, count)) => *count += 1,
         None => arrivals.push((to, 1)),
-    }
-}
-
-impl Lane {
-    fn oldest(&self) -> Option<(Destination, bool)> {
-        self.slots[self.head]
     }
 }
 
@@ -154,7 +152,7 @@ impl Component for Reorder {
     fn tick(&mut self, clock: &mut Clock, ports: ReorderPorts<'_>) -> Wake {
         let mut moved = false;
         if let Some(flight) = ports.returns.pop(clock) {
-            self.store(flight);
+            self.store(&flight);
             moved = true;
         }
         let ready = self.ready();
@@ -174,11 +172,13 @@ impl Component for Reorder {
     }
 
     fn holds(&self) -> Option<String> {
-        (self.held > 0).then(|| format!("{} responses that wait for earlier ones", self.held))
+        let held = self.slots.iter().flatten().count();
+        (held > 0).then(|| format!("{held} responses that wait for earlier ones"))
     }
 
     fn close(self, end: Cycle) -> BlockOutcome {
-        let action = Action::Fifo { entries: self.entries, width: self.data };
+        let entries = u32::try_from(self.entries).expect("a buffer is small");
+        let action = Action::Fifo { entries, width: self.data };
         let events = vec![Events { action, count: self.responses }];
         BlockOutcome::new(Block::Reorder, self.ledger.close(end), events)
     }

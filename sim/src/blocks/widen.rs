@@ -89,20 +89,19 @@ impl Widen {
     fn start(&mut self, clock: &mut Clock, ports: &mut WidenPorts<'_>) {
         let Some(arrivals) = ports.arrivals.pop(clock) else { return };
         let (mut key_operands, mut value_operands) = (0, 0);
-        let (mut keys, mut values) = (Arrivals::new(), Arrivals::new());
-        for (to, count) in arrivals {
-            let (side, operands) = match to.stream {
-                Stream::Value => (&mut values, &mut value_operands),
-                _ => (&mut keys, &mut key_operands),
-            };
-            *operands += self.operands(ports.table, to, count);
+        for &(to, count) in &arrivals {
+            let operands = self.operands(ports.table, to, count);
+            match to.stream {
+                Stream::Value => value_operands += operands,
+                _ => key_operands += operands,
+            }
             self.transactions += u64::from(count);
-            side.push((to, count));
         }
         let lines = key_operands * self.value_line + value_operands * self.key_line;
         let per_cycle = self.lines_per_cycle * self.key_line * self.value_line;
         let cycles = lines.div_ceil(per_cycle).max(1);
         let done = clock.now() + Cycles(cycles - 1);
+        let (keys, values) = apart(arrivals);
         self.converting = Some(Converting { done, keys, values });
     }
 
@@ -124,6 +123,16 @@ impl Widen {
         }
         Some(true)
     }
+}
+
+/// Keys and queries, and values. A group that is all of one kind passes as it is.
+fn apart(mut arrivals: Arrivals) -> (Arrivals, Arrivals) {
+    let is_value = |(to, _): &(Destination, u32)| to.stream == Stream::Value;
+    if arrivals.iter().all(is_value) {
+        return (Arrivals::new(), arrivals);
+    }
+    let values = arrivals.extract_if(.., |each| is_value(each)).collect();
+    (arrivals, values)
 }
 
 impl Component for Widen {

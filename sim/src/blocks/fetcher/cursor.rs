@@ -1,12 +1,20 @@
-//! Where the fetcher is in each kind of work: one transaction after the other.
+//! Where the fetcher is in each kind of work: one record after the other, from transaction to transaction.
 
 use crate::{
-    items::{BatchId, Destination, Stream, Transaction, ValueIds},
+    items::{BatchId, Destination, Stream, ValueIds},
     layout::Unit,
     work::Batch,
 };
 
-/// Room that a transaction needs on chip before it is issued.
+/// Transactions of a record that are left. They lie side by side and go to one place.
+pub(super) struct Run {
+    /// Address of the first.
+    pub(super) address: u64,
+    pub(super) count: u32,
+    pub(super) to: Destination,
+}
+
+/// Room that a run needs on chip before any of it is issued.
 #[derive(Default)]
 pub(super) struct Needs {
     pub(super) key_lines: u32,
@@ -15,16 +23,16 @@ pub(super) struct Needs {
     pub(super) newest: bool,
 }
 
-/// A walk over transactions.
+/// A walk over records.
 pub(super) trait Cursor {
     /// Whose they are.
     fn batch(&self) -> BatchId;
-    /// Room for the present one.
+    /// Room for the present run.
     fn needs(&self, batch: &Batch) -> Needs;
-    /// The present one.
-    fn transaction(&self, batch: &Batch, lane: u8, bytes: u64) -> Transaction;
-    /// Moves on; whether that was the last.
-    fn advance(&mut self, batch: &Batch) -> bool;
+    /// The present one, in transactions of so many bytes.
+    fn run(&self, batch: &Batch, bytes: u64) -> Run;
+    /// Moves on by transactions of the present run; whether the last of all is behind.
+    fn advance(&mut self, batch: &Batch, count: u32) -> bool;
 }
 
 /// Keys of a batch, block by block: in a block one unit after the other, in a unit key by key.
@@ -115,32 +123,31 @@ impl Cursor for KeyCursor {
         }
     }
 
-    fn transaction(&self, batch: &Batch, lane: u8, bytes: u64) -> Transaction {
+    fn run(&self, batch: &Batch, bytes: u64) -> Run {
         let (stream, unit) = self.unit(batch);
         let token = batch.token(self.block * batch.keys_per_line + self.key);
-        let to = Destination { stream, batch: self.batch, index: self.block };
-        Transaction {
+        Run {
             address: unit.address(token, self.index, bytes),
-            to,
-            lane,
-            slot: 0,
-            ends_flight: false,
+            count: unit.count - self.index,
+            to: Destination { stream, batch: self.batch, index: self.block },
         }
     }
 
-    fn advance(&mut self, batch: &Batch) -> bool {
-        let count = self.unit(batch).1.count;
-        self.index += 1;
-        if self.index == count {
-            (self.index, self.key) = (0, self.key + 1);
+    fn advance(&mut self, batch: &Batch, count: u32) -> bool {
+        self.index += count;
+        if self.index < self.unit(batch).1.count {
+            return false;
         }
+        (self.index, self.key) = (0, self.key + 1);
         let keys = batch.keys_of_block(self.block);
-        if self.key == keys.end - keys.start {
-            (self.key, self.unit) = (0, self.unit + 1);
+        if self.key < keys.end - keys.start {
+            return false;
         }
-        if self.unit == self.units(batch) {
-            (self.unit, self.block) = (0, self.block + 1);
+        (self.key, self.unit) = (0, self.unit + 1);
+        if self.unit < self.units(batch) {
+            return false;
         }
+        (self.unit, self.block) = (0, self.block + 1);
         self.block == batch.blocks()
     }
 }
@@ -173,21 +180,26 @@ impl Cursor for QueryCursor {
         Needs { queries: u32::from(starts), ..Needs::default() }
     }
 
-    fn transaction(&self, batch: &Batch, lane: u8, bytes: u64) -> Transaction {
+    fn run(&self, batch: &Batch, bytes: u64) -> Run {
         let token = batch.queries[self.query as usize].token;
-        let address = batch.query_units[self.unit].address(token, self.index, bytes);
-        let to = Destination { stream: Stream::Query, batch: self.batch, index: self.query };
-        Transaction { address, to, lane, slot: 0, ends_flight: false }
+        let unit = &batch.query_units[self.unit];
+        Run {
+            address: unit.address(token, self.index, bytes),
+            count: unit.count - self.index,
+            to: Destination { stream: Stream::Query, batch: self.batch, index: self.query },
+        }
     }
 
-    fn advance(&mut self, batch: &Batch) -> bool {
-        self.index += 1;
-        if self.index == batch.query_units[self.unit].count {
-            (self.index, self.unit) = (0, self.unit + 1);
+    fn advance(&mut self, batch: &Batch, count: u32) -> bool {
+        self.index += count;
+        if self.index < batch.query_units[self.unit].count {
+            return false;
         }
-        if self.unit == batch.query_units.len() {
-            (self.unit, self.query) = (0, self.query + 1);
+        (self.index, self.unit) = (0, self.unit + 1);
+        if self.unit < batch.query_units.len() {
+            return false;
         }
+        (self.unit, self.query) = (0, self.query + 1);
         self.query as usize == batch.queries.len()
     }
 }
@@ -228,22 +240,27 @@ impl Cursor for ValueCursor {
         Needs::default()
     }
 
-    fn transaction(&self, batch: &Batch, lane: u8, bytes: u64) -> Transaction {
+    fn run(&self, batch: &Batch, bytes: u64) -> Run {
         let id = self.ids.ids[self.id];
-        let address = self.units(batch)[self.unit].address(id.token, self.index, bytes);
-        let to = Destination { stream: Stream::Value, batch: self.ids.batch, index: id.line };
-        Transaction { address, to, lane, slot: 0, ends_flight: false }
+        let unit = &self.units(batch)[self.unit];
+        Run {
+            address: unit.address(id.token, self.index, bytes),
+            count: unit.count - self.index,
+            to: Destination { stream: Stream::Value, batch: self.ids.batch, index: id.line },
+        }
     }
 
-    fn advance(&mut self, batch: &Batch) -> bool {
+    fn advance(&mut self, batch: &Batch, count: u32) -> bool {
         let units = self.units(batch);
-        self.index += 1;
-        if self.index == units[self.unit].count {
-            (self.index, self.unit) = (0, self.unit + 1);
+        self.index += count;
+        if self.index < units[self.unit].count {
+            return false;
         }
-        if self.unit == units.len() {
-            (self.unit, self.id) = (0, self.id + 1);
+        (self.index, self.unit) = (0, self.unit + 1);
+        if self.unit < units.len() {
+            return false;
         }
+        (self.unit, self.id) = (0, self.id + 1);
         self.id == self.ids.ids.len()
     }
 }
