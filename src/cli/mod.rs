@@ -5,6 +5,7 @@ mod dram;
 mod input;
 mod rtl;
 mod run;
+mod threads;
 mod trace;
 
 use std::io::Write;

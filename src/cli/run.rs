@@ -12,6 +12,7 @@ use tamis_workloads::{plan::Phase, policy::Policy, trace::DECODER};
 use super::{
     arch,
     input::{self, Workload},
+    threads::Threads,
 };
 use crate::{
     exit::{Exit, Failure, OrExit},
@@ -52,9 +53,8 @@ pub(crate) struct Run {
     /// Tick every block in every cycle: slower, with the same report.
     #[arg(long)]
     no_skip: bool,
-    /// Threads to work with, 1 to 1024, with the same report [default: one a core].
-    #[arg(long, value_name = "N", value_parser = threads)]
-    threads: Option<usize>,
+    #[command(flatten)]
+    threads: Threads,
     /// Stop a phase after this many cycles, with exit code 3.
     #[arg(long, value_name = "CYCLES", default_value_t = 10_000_000_000)]
     limit: u64,
@@ -90,21 +90,13 @@ struct Results {
     folder: Folder,
 }
 
-fn threads(text: &str) -> Result<usize, String> {
-    let count = text.parse().ok().filter(|count| (1..=1024).contains(count));
-    count.ok_or_else(|| "must be 1 to 1024: more only wait for each other".to_owned())
-}
-
 impl Run {
     pub(crate) fn run(self, out: &mut dyn Write) -> Result<Exit, Failure> {
-        // To rayon, 0 is one a core.
-        let threads = self.threads.unwrap_or(0);
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-        let pool = pool.or_exit(Exit::Environment)?;
+        let threads = self.threads;
         let trace = self.trace.clone();
         let inputs = format!("{trace} on {}", self.arch);
         let job = self.open()?;
-        let played = pool.install(|| simulation::play(&job.machine, &job.work, job.settings));
+        let played = threads.work(|| simulation::play(&job.machine, &job.work, job.settings))?;
         let played = played.map_err(|failure| {
             // What is wrong with the trace alone names it already.
             let named = failure.message.starts_with(&format!("{trace}: "));

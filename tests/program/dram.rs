@@ -237,6 +237,22 @@ fn a_trace_without_requests() {
 }
 
 #[test]
+fn the_same_replay_prints_the_same_bytes_whatever_the_threads() {
+    // Long enough to be shared among threads.
+    let trace = stream(40_000);
+    for inject in ["inorder", "perchan"] {
+        let printed = |more: &[&str]| {
+            let words = ["--channels", "16", "--inject", inject, "--format", "json"];
+            replay(trace.as_str(), &[&words[..], more].concat()).succeeds().stdout()
+        };
+        let first = printed(&[]);
+        for threads in ["1", "2", "3"] {
+            assert!(printed(&["--threads", threads]) == first, "{inject}, {threads} threads");
+        }
+    }
+}
+
+#[test]
 fn a_compressed_trace_that_is_cut_short_or_broken() {
     let whole = gzip(&stream(5000));
     let cut = File::holding("cut.gz", &whole[..whole.len() / 2]);

@@ -24,7 +24,10 @@ fn a_wrong_command_line_is_two() {
 fn threads_are_one_to_a_thousand() {
     for count in ["0", "1025", "20000", "18446744073709551615", "-1", "many"] {
         let option = format!("--threads={count}");
-        tamis(&["run", &option]).fails(2, &["--threads", "must be 1 to 1024"]);
+        for words in [&["run"][..], &["dram", "replay", "-"]] {
+            let words = [words, &[&option]].concat();
+            tamis(&words).fails(2, &["--threads", "must be 1 to 1024"]);
+        }
     }
     tamis(&["run", "minilm-l6_alice_s40", "--threads", "1024", "--format", "csv"]).succeeds();
 }

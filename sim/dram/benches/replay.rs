@@ -6,10 +6,12 @@
 mod common;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use rayon::ThreadPoolBuilder;
 use tamis_arch::dram::{Controller, Dram};
 use tamis_dram::{Injection, replay};
 
 fn replays(criterion: &mut Criterion) {
+    let one_core = ThreadPoolBuilder::new().num_threads(1).build().expect("a thread");
     for trace in ["seq4M", "rand64k", "prune25"] {
         let mut group = criterion.benchmark_group(trace);
         let accesses = common::trace(trace);
@@ -21,8 +23,10 @@ fn replays(criterion: &mut Criterion) {
                 Controller { read_queue: depth, write_queue: depth, ..Controller::usual() };
             let dram = Dram::new("hbm2", 16, mapping, controller).expect("a memory");
             group.bench_function(BenchmarkId::new(mapping, depth), |bencher| {
-                bencher
-                    .iter(|| replay(&dram, accesses.iter().copied(), 64, Injection::InOrder).end);
+                let requests = || accesses.iter().copied();
+                bencher.iter(|| {
+                    one_core.install(|| replay(&dram, requests(), 64, Injection::InOrder).end)
+                });
             });
         }
         group.finish();

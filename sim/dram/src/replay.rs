@@ -1,8 +1,18 @@
 //! Replays a list of requests into a memory, open loop: as fast as the queues take them.
+//!
+//! The list is taken in pieces. While one is played, the next is read and decoded; and of one piece, all that does not
+//! wait for each other is played side by side. What comes out is the same for any number of threads, and what is in
+//! memory does not grow with the list.
 
+mod lane;
+
+use std::mem;
+
+use rayon::prelude::*;
 use tamis_arch::dram::Dram;
 
-use crate::{Channel, Completion, Kind, Mapping, Request, Stats, Tick};
+use self::lane::Lane;
+use crate::{Kind, Mapping, Request, Stats, Tick};
 
 /// A request of any size, by byte address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,9 +43,16 @@ pub struct Replay {
     pub channels: Vec<Stats>,
 }
 
+/// Transactions of a piece. Some milliseconds to play, so that handing it to other threads costs nothing beside, and
+/// with the next one 1.3 MB, which caches hold. A replay of fewer starts no thread.
+const PIECE: usize = 1 << 14;
+
 /// Replays requests of `request_bytes` each, from reset: in every tick, as many transactions as the queues take.
 ///
 /// A request becomes the transactions that hold its bytes, in order of address. Ids count transactions.
+///
+/// Works with the threads of the current [rayon] pool, to the same result for any number: the channels side by side
+/// where each has its list, and the reading of `accesses`, which stays in the thread that calls, beside them.
 ///
 /// # Panics
 /// When `request_bytes` is 0.
@@ -46,91 +63,61 @@ pub fn replay(
     injection: Injection,
 ) -> Replay {
     assert!(request_bytes > 0, "a request moves at least a byte");
-    let mut player = Player::new(dram);
-    match injection {
-        Injection::InOrder => {
-            let mut now = Tick::ZERO;
-            split(dram, accesses, request_bytes, |request| now = player.offer(now, request));
-        }
-        Injection::PerChannel => {
-            let mut lists = vec![Vec::new(); player.channels.len()];
-            split(dram, accesses, request_bytes, |request| {
-                lists[channel_of(&request)].push(request)
+    let mut lanes = Lane::all(dram, injection);
+    let mut requests = transactions(dram, accesses.into_iter(), request_bytes);
+    let mut playing = vec![Vec::new(); lanes.len()];
+    let mut coming = playing.clone();
+    let mut whole = fill(&mut playing, &mut requests);
+    while whole {
+        rayon::in_place_scope(|scope| {
+            scope.spawn(|_| {
+                lanes.par_iter_mut().zip(&mut playing).for_each(|(lane, list)| lane.play(list));
             });
-            for list in lists {
-                let mut now = Tick::ZERO;
-                list.into_iter().for_each(|request| now = player.offer(now, request));
-            }
-        }
+            whole = fill(&mut coming, &mut requests);
+        });
+        mem::swap(&mut playing, &mut coming);
     }
-    player.finish()
+    lanes.iter_mut().zip(&mut playing).for_each(|(lane, list)| lane.play(list));
+    finish(lanes)
 }
 
-/// Hands the transactions that hold the bytes of each request to `take`, in order.
-fn split(
+/// The transactions that hold the bytes of each request, in order.
+fn transactions(
     dram: &Dram,
-    accesses: impl IntoIterator<Item = Access>,
+    accesses: impl Iterator<Item = Access>,
     request_bytes: u64,
-    mut take: impl FnMut(Request),
-) {
+) -> impl Iterator<Item = Request> {
     let mapping = Mapping::new(dram);
     let step = dram.transaction.0;
-    let mut id = 0;
-    accesses.into_iter().for_each(|Access { address, kind }| {
+    let places = accesses.flat_map(move |Access { address, kind }| {
         let last = address.saturating_add(request_bytes - 1) / step;
-        for transaction in address / step..=last {
-            take(Request { id, location: mapping.decode(transaction * step), kind });
-            id += 1;
-        }
+        (address / step..=last).map(move |transaction| (transaction * step, kind))
     });
+    (0..).zip(places).map(move |(id, (address, kind))| {
+        let location = mapping.decode(address);
+        Request { id, location, kind }
+    })
+}
+
+/// Appends a piece of the requests to the lists of their lanes; says whether it is a whole one.
+fn fill(lists: &mut [Vec<Request>], requests: &mut impl Iterator<Item = Request>) -> bool {
+    let mut count = 0;
+    requests.take(PIECE).for_each(|request| {
+        let lane = if lists.len() == 1 { 0 } else { channel_of(&request) };
+        lists[lane].push(request);
+        count += 1;
+    });
+    count == PIECE
 }
 
 fn channel_of(request: &Request) -> usize {
     usize::try_from(request.location.channel).expect("a channel number fits memory")
 }
 
-struct Player {
-    channels: Vec<Channel>,
-    done: Vec<Completion>,
-    end: Tick,
-}
-
-impl Player {
-    fn new(dram: &Dram) -> Self {
-        let channels = (0..dram.channels).map(|_| Channel::new(dram)).collect();
-        Self { channels, done: Vec::new(), end: Tick::ZERO }
-    }
-
-    /// Offers one request to its channel at `now`, or as soon after as it is taken; says when that was.
-    fn offer(&mut self, mut now: Tick, request: Request) -> Tick {
-        let channel = channel_of(&request);
-        while self.channels[channel].push(now, request).is_err() {
-            self.advance(channel, now);
-            let next = self.channels[channel].next_event();
-            now = next.expect("a full queue has something to do");
-        }
-        now
-    }
-
-    fn advance(&mut self, channel: usize, to: Tick) {
-        self.channels[channel].advance(to, &mut self.done);
-        for done in self.done.drain(..) {
-            self.end = self.end.max(done.at);
-        }
-    }
-
-    fn finish(mut self) -> Replay {
-        for channel in 0..self.channels.len() {
-            while let Some(next) = self.channels[channel].next_event() {
-                self.advance(channel, next);
-            }
-        }
-        for channel in 0..self.channels.len() {
-            self.advance(channel, self.end);
-        }
-        let channels = self.channels.iter().map(Channel::stats).collect::<Vec<_>>();
-        let mut stats = Stats::default();
-        channels.iter().for_each(|channel| stats += channel);
-        Replay { end: self.end, stats, channels }
-    }
+fn finish(mut lanes: Vec<Lane>) -> Replay {
+    let end = lanes.iter_mut().map(Lane::drain).max().unwrap_or_default();
+    let channels = lanes.iter_mut().flat_map(|lane| lane.stats_at(end)).collect::<Vec<_>>();
+    let mut stats = Stats::default();
+    channels.iter().for_each(|channel| stats += channel);
+    Replay { end, stats, channels }
 }

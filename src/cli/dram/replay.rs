@@ -14,6 +14,7 @@ use tamis_dram::{Access, Injection, TraceError, replay};
 
 use super::{load, requests};
 use crate::{
+    cli::threads::Threads,
     exit::{Exit, Failure},
     report::replay::{Asked, ReplayReport},
 };
@@ -71,6 +72,8 @@ pub(crate) struct Replay {
     /// How the result is printed.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
+    #[command(flatten)]
+    threads: Threads,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -129,9 +132,11 @@ impl Replay {
 
         let mut asked = Asked { request_bytes: self.request_bytes, ..Asked::default() };
         let mut fault = None;
-        let requests =
-            opened.trace.map_while(|request| count(request, &dram, &mut asked, &mut fault));
-        let played = replay(&dram, requests, self.request_bytes, injection);
+        let played = self.threads.work(|| {
+            let requests =
+                opened.trace.map_while(|request| count(request, &dram, &mut asked, &mut fault));
+            replay(&dram, requests, self.request_bytes, injection)
+        })?;
         if let Some(error) = fault {
             return Err(requests::failure(&opened.name, &error));
         }

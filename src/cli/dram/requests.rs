@@ -16,7 +16,7 @@ const GZIP: [u8; 2] = [0x1f, 0x8b];
 /// A trace that is being read, and what messages call it.
 pub(super) struct Requests {
     pub(super) name: String,
-    pub(super) trace: RequestTrace<Box<dyn BufRead>>,
+    pub(super) trace: RequestTrace<Box<dyn BufRead + Send>>,
 }
 
 /// Opens a trace whose addresses are multiples of `alignment`; `-` is standard input.
@@ -39,7 +39,7 @@ pub(super) fn open(path: &str, alignment: u64) -> Result<Requests, Failure> {
 }
 
 /// The bytes, decompressed if they start like a gzip file.
-fn plain(mut input: Box<dyn BufRead>) -> io::Result<Box<dyn BufRead>> {
+fn plain(mut input: Box<dyn BufRead + Send>) -> io::Result<Box<dyn BufRead + Send>> {
     let mut head = Vec::new();
     (&mut input).take(GZIP.len() as u64).read_to_end(&mut head)?;
     let is_gzip = head == GZIP;
