@@ -60,17 +60,42 @@ pub struct Transaction {
     pub ends_flight: bool,
 }
 
-/// A transaction at the channel that it belongs to.
+impl Transaction {
+    /// What comes back of it.
+    #[inline]
+    #[must_use]
+    pub fn response(&self) -> Response {
+        Response { to: self.to, slot: self.slot, lane: self.lane, ends_flight: self.ends_flight }
+    }
+}
+
+/// What comes back of a transaction: all but its address, which nobody needs then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Response {
+    /// Its purpose.
+    pub to: Destination,
+    /// Slot of the lane's reorder buffer.
+    pub slot: u32,
+    /// Fetch lane; the lane after the last is the write-back's.
+    pub lane: u8,
+    /// Whether it is the last of its flight.
+    pub ends_flight: bool,
+}
+
+/// A transaction on its way to its channel, its address replaced by the place that this means.
 #[derive(Clone, Copy, Debug)]
 pub struct Routed {
-    /// The transaction.
-    pub transaction: Transaction,
-    /// Where its address lies.
+    /// What is to come back.
+    pub response: Response,
+    /// Where it goes.
     pub location: Location,
 }
 
 /// Transactions that leave the fetcher together.
 pub type Flight = Vec<Transaction>;
+
+/// Responses that come back together, at most one a lane.
+pub type Returns = Vec<Response>;
 
 /// Responses that arrive together, joined where they go to the same place.
 pub type Arrivals = Vec<(Destination, u32)>;

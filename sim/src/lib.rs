@@ -13,6 +13,7 @@ mod links;
 mod machine;
 pub mod outcome;
 pub mod ports;
+mod slots;
 pub mod stats;
 pub mod work;
 

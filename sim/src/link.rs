@@ -2,7 +2,7 @@
 
 use tamis_arch::units::{Cycle, Cycles};
 
-use crate::{clock::Clock, outcome::Block};
+use crate::{clock::Clock, outcome::Block, slots::Slots};
 
 /// A registered valid/ready wire: at most one transfer per side per cycle.
 ///
@@ -11,15 +11,10 @@ use crate::{clock::Clock, outcome::Block};
 /// cycle later.
 #[derive(Debug)]
 pub struct Link<T> {
-    /// A ring of items, from `head` on, each with the cycle in which it lands.
-    slots: Box<[(Cycle, Option<T>)]>,
-    head: usize,
-    len: usize,
-    latency: Cycles,
-    last_push: Cycle,
+    pub(crate) slots: Slots<T>,
+    pub(crate) from: Block,
+    pub(crate) to: Block,
     last_pop: Cycle,
-    from: Block,
-    to: Block,
 }
 
 impl<T> Link<T> {
@@ -29,17 +24,7 @@ impl<T> Link<T> {
     /// If `depth` or `latency` is 0: a registered link has at least one register.
     #[must_use]
     pub fn new(from: Block, to: Block, depth: usize, latency: Cycles) -> Self {
-        assert!(depth > 0 && latency.0 > 0, "a link has at least one slot and one register");
-        Self {
-            slots: (0..depth).map(|_| (Cycle::NEVER, None)).collect(),
-            head: 0,
-            len: 0,
-            latency,
-            last_push: Cycle::NEVER,
-            last_pop: Cycle::NEVER,
-            from,
-            to,
-        }
+        Self { slots: Slots::new(depth, latency), from, to, last_pop: Cycle::NEVER }
     }
 
     /// Whether an item may be sent in this cycle: there is room, and none was. A slot freed in this
@@ -47,9 +32,7 @@ impl<T> Link<T> {
     #[inline]
     #[must_use]
     pub fn can_push(&self, clock: &Clock) -> bool {
-        let now = clock.now();
-        let freed_now = usize::from(self.last_pop == now);
-        self.last_push != now && self.len + freed_now < self.slots.len()
+        self.slots.can_push(clock.now())
     }
 
     /// Sends `item`.
@@ -58,13 +41,8 @@ impl<T> Link<T> {
     /// If [`Self::can_push`] says no.
     #[inline]
     pub fn push(&mut self, clock: &mut Clock, item: T) {
-        assert!(self.can_push(clock), "push into a link that takes none now: ask can_push first");
-        self.last_push = clock.now();
+        let lands = self.slots.push(clock.now(), item);
         clock.note_move();
-        let lands = clock.now() + self.latency;
-        let place = self.place(self.len);
-        self.slots[place] = (lands, Some(item));
-        self.len += 1;
         clock.wake(self.to, lands);
     }
 
@@ -72,15 +50,14 @@ impl<T> Link<T> {
     #[inline]
     #[must_use]
     pub fn has_landed(&self, clock: &Clock) -> bool {
-        let now = clock.now();
-        self.len > 0 && self.slots[self.head].0 <= now && self.last_pop != now
+        self.slots.has_landed(clock.now())
     }
 
     /// The item that has landed and is first in line, if one may be taken in this cycle.
     #[inline]
     #[must_use]
     pub fn peek(&self, clock: &Clock) -> Option<&T> {
-        self.slots[self.head].1.as_ref().filter(|_| self.has_landed(clock))
+        self.slots.peek(clock.now())
     }
 
     /// Takes the first item, if it has landed.
@@ -96,50 +73,76 @@ impl<T> Link<T> {
     /// Takes the first item, if it has landed, may be taken in this cycle, and is accepted.
     #[inline]
     pub fn pop_if(&mut self, clock: &mut Clock, accepts: impl FnOnce(&T) -> bool) -> Option<T> {
-        if !self.has_landed(clock) {
-            return None;
-        }
-        let item = self.slots[self.head].1.take_if(|item| accepts(item))?;
-        let now = clock.now();
-        self.last_pop = now;
-        self.head = self.place(1);
-        self.len -= 1;
+        let item = self.slots.pop_if(clock.now(), accepts)?;
+        self.last_pop = clock.now();
         clock.note_move();
         clock.wake_next(self.from);
-        // One that lands later wakes the receiver then: its push saw to that.
-        if self.len > 0 && self.slots[self.head].0 <= now {
+        if self.slots.has_landed(clock.next()) {
             clock.wake_next(self.to);
         }
         Some(item)
     }
 
-    /// The slot that is `ahead` of the first in line, up to a whole round.
-    #[inline]
-    fn place(&self, ahead: usize) -> usize {
-        let place = self.head + ahead;
-        if place < self.slots.len() { place } else { place - self.slots.len() }
-    }
-
-    /// Whether nothing is in the link.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
     /// Adds the link to a deadlock report, if it holds items: from, to, items, slots.
     pub fn note_fill(&self, filled: &mut Vec<(Block, Block, usize, usize)>) {
-        if !self.is_empty() {
-            filled.push((self.from, self.to, self.len, self.slots.len()));
-        }
+        self.slots.note_fill(self.from, self.to, filled);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::VecDeque;
+
+    use proptest::prelude::*;
+
     use super::*;
 
     fn link(depth: usize, latency: u64) -> (Clock, Link<u32>) {
         (Clock::new(), Link::new(Block::QkArray, Block::Softmax, depth, Cycles(latency)))
+    }
+
+    proptest! {
+        #[test]
+        fn either_side_moves_when_the_items_and_the_last_moves_let_it(
+            depth in 1_usize..5,
+            latency in 1_u64..5,
+            tries in prop::collection::vec((1_u64..4, any::<bool>(), any::<[bool; 2]>()), 1..80),
+        ) {
+            let (mut clock, mut link) = link(depth, latency);
+            // Items with their landing, and the cycles in which either side moved last.
+            let mut items = VecDeque::new();
+            let (mut pushed, mut popped) = (None, None);
+            for (ahead, pop_first, [pops, pushes]) in tries {
+                let now = clock.now().0 + ahead;
+                clock.advance(Cycle(now));
+                for receives in [pop_first, !pop_first] {
+                    if receives {
+                        let landed = items.front().filter(|&&(lands, _)| lands <= now);
+                        let expected = landed.map(|&(_, item)| item);
+                        prop_assert_eq!(link.peek(&clock).copied(), expected);
+                        if pops {
+                            prop_assert_eq!(link.pop(&mut clock), expected);
+                        }
+                        if pops && expected.is_some() {
+                            items.pop_front();
+                            popped = Some(now);
+                            prop_assert_eq!(link.peek(&clock), None);
+                        }
+                    } else {
+                        let used = items.len() + usize::from(popped == Some(now));
+                        let may = used < depth && pushed != Some(now);
+                        prop_assert_eq!(link.can_push(&clock), may);
+                        if may && pushes {
+                            let item = u32::try_from(now).expect("a test is short");
+                            link.push(&mut clock, item);
+                            items.push_back((now + latency, item));
+                            pushed = Some(now);
+                            prop_assert!(!link.can_push(&clock));
+                        }
+                    }
+                }
+            }
+        }
     }
 
     #[test]

@@ -7,7 +7,8 @@ use tamis_arch::{Accelerator, accelerator::Unsupported, graph::LinkSpec};
 use crate::{
     items::{
         Arrivals, BatchId, Flight, KeptLine, KeyCredit, KeyLine, LaneCredits, Pass, ProbLine,
-        Routed, RowCredit, RowId, ScoreLine, SelectJob, Transaction, ValueIds, ValueLine,
+        Response, Returns, Routed, RowCredit, RowId, ScoreLine, SelectJob, Transaction, ValueIds,
+        ValueLine,
     },
     link::Link,
     outcome::Block,
@@ -36,13 +37,10 @@ macro_rules! links {
                 let specs = arch.links(head_dim)?.into_iter().map(|spec| (spec.name, spec));
                 let mut specs = specs.collect::<BTreeMap<_, _>>();
                 let mut spec = |name| specs.remove(name).expect("the machine has such a link");
-                let ports = 0..arch.dram.channels * arch.ports_per_channel();
+                let ports = (arch.dram.channels * arch.ports_per_channel()) as usize;
                 let links = Self {
                     $($link: built(&spec(stringify!($link))),)+
-                    $($port: {
-                        let spec = spec(stringify!($port));
-                        Ports::new(ports.clone().map(|_| built(&spec)))
-                    },)+
+                    $($port: Ports::new(ports, &built(&spec(stringify!($port)))),)+
                 };
                 assert!(specs.is_empty(), "links that nobody uses: {specs:?}");
                 Ok(links)
@@ -76,7 +74,7 @@ links! {
         lane_credits: LaneCredits,
         flights: Flight,
         writes: Transaction,
-        returns: Flight,
+        returns: Returns,
         arrivals: Arrivals,
         key_arrivals: Arrivals,
         value_arrivals: Arrivals,
@@ -94,7 +92,7 @@ links! {
     }
     of_ports {
         requests: Routed,
-        responses: Transaction,
+        responses: Response,
     }
 }
 

@@ -1,6 +1,8 @@
 //! A link for each of many ports, looked through without asking the empty ones.
 
-use crate::{clock::Clock, link::Link, outcome::Block};
+use tamis_arch::units::Cycle;
+
+use crate::{clock::Clock, link::Link, outcome::Block, slots::Slots};
 
 /// Ports, by number.
 #[derive(Clone, Debug, Default)]
@@ -33,51 +35,79 @@ impl PortSet {
         self.words.iter().all(|&word| word == 0)
     }
 
-    /// The first port at or after `from`. The set may change from one call to the next.
+    /// The ports, in order.
     #[inline]
-    #[must_use]
-    pub fn first(&self, from: usize) -> Option<usize> {
-        let mut word = from / WORD;
-        let mut bits = self.words.get(word)? & (!0 << (from % WORD));
-        while bits == 0 {
-            word += 1;
-            bits = *self.words.get(word)?;
-        }
-        Some(word * WORD + bits.trailing_zeros() as usize)
+    pub fn iter(&self) -> impl Iterator<Item = usize> {
+        (0..).zip(&self.words).flat_map(|(word, &bits)| ports_of(word, bits))
     }
 }
 
 /// Ports in a word of a set.
 const WORD: usize = u64::BITS as usize;
 
-/// Links of one kind, one a port.
+/// The ports whose bits are set in one word of a set, in order.
+#[inline]
+fn ports_of(word: usize, mut bits: u64) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let first = (bits != 0).then_some(word * WORD + bits.trailing_zeros() as usize)?;
+        bits &= bits - 1;
+        Some(first)
+    })
+}
+
+/// Links of one kind between two blocks, one a port.
+///
+/// Each moves as a [`Link`] does. That one moved is noted, and the blocks are woken, once in a cycle however
+/// many do.
 #[derive(Debug)]
 pub struct Ports<T> {
-    links: Box<[Link<T>]>,
+    links: Box<[Slots<T>]>,
     /// Ports whose link holds an item, landed or not.
     filled: PortSet,
+    from: Block,
+    to: Block,
+    /// The last cycle in which any was pushed into, and popped from.
+    last_push: Cycle,
+    last_pop: Cycle,
 }
 
 impl<T> Ports<T> {
-    /// A link a port, in order.
+    /// `count` empty links like this one.
     #[must_use]
-    pub fn new(links: impl IntoIterator<Item = Link<T>>) -> Self {
-        let links: Box<[_]> = links.into_iter().collect();
-        Self { filled: PortSet::new(links.len()), links }
+    pub fn new(count: usize, link: &Link<T>) -> Self {
+        Self {
+            links: (0..count).map(|_| link.slots.emptied()).collect(),
+            filled: PortSet::new(count),
+            from: link.from,
+            to: link.to,
+            last_push: Cycle::NEVER,
+            last_pop: Cycle::NEVER,
+        }
+    }
+
+    /// Whether no link holds an item.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.filled.is_empty()
     }
 
     /// [`Link::can_push`].
     #[inline]
     #[must_use]
     pub fn can_push(&self, port: usize, clock: &Clock) -> bool {
-        self.links[port].can_push(clock)
+        self.links[port].can_push(clock.now())
     }
 
     /// [`Link::push`].
     #[inline]
     pub fn push(&mut self, port: usize, clock: &mut Clock, item: T) {
-        self.links[port].push(clock, item);
+        let lands = self.links[port].push(clock.now(), item);
         self.filled.insert(port);
+        if self.last_push != clock.now() {
+            self.last_push = clock.now();
+            clock.note_move();
+            clock.wake(self.to, lands);
+        }
     }
 
     /// [`Link::pop`].
@@ -95,34 +125,34 @@ impl<T> Ports<T> {
         accepts: impl FnOnce(&T) -> bool,
     ) -> Option<T> {
         let link = &mut self.links[port];
-        let item = link.pop_if(clock, accepts)?;
+        let item = link.pop_if(clock.now(), accepts)?;
         if link.is_empty() {
             self.filled.remove(port);
+        } else if link.has_landed(clock.next()) {
+            clock.wake_next(self.to);
+        }
+        if self.last_pop != clock.now() {
+            self.last_pop = clock.now();
+            clock.note_move();
+            clock.wake_next(self.from);
         }
         Some(item)
     }
 
-    /// The first port at or after `from` whose link holds an item, landed or not.
+    /// [`Link::pop_if`] of each port in order: `takes` is given each first item that may be taken, and says
+    /// whether it is.
     #[inline]
-    #[must_use]
-    pub fn filled(&self, from: usize) -> Option<usize> {
-        self.filled.first(from)
-    }
-
-    /// The first port at or after `from` that has an item to give in this cycle.
-    #[inline]
-    #[must_use]
-    pub fn landed(&self, from: usize, clock: &Clock) -> Option<usize> {
-        let mut next = self.filled(from);
-        while let Some(port) = next.filter(|&port| !self.links[port].has_landed(clock)) {
-            next = self.filled(port + 1);
+    pub fn pop_each(&mut self, clock: &mut Clock, mut takes: impl FnMut(usize, &T) -> bool) {
+        for word in 0..self.filled.words.len() {
+            for port in ports_of(word, self.filled.words[word]) {
+                self.pop_if(port, clock, |item| takes(port, item));
+            }
         }
-        next
     }
 
     /// [`Link::note_fill`], of every link.
     pub fn note_fill(&self, filled: &mut Vec<(Block, Block, usize, usize)>) {
-        self.links.iter().for_each(|link| link.note_fill(filled));
+        self.links.iter().for_each(|link| link.note_fill(self.from, self.to, filled));
     }
 }
 
@@ -151,27 +181,97 @@ mod tests {
                 }
             }
             prop_assert_eq!(set.is_empty(), expected.is_empty());
-            let found = std::iter::successors(set.first(0), |port| set.first(port + 1));
-            prop_assert!(found.eq(expected));
+            prop_assert!(set.iter().eq(expected));
         }
     }
 
-    #[test]
-    fn a_port_has_an_item_from_its_landing_until_its_pop() {
-        let link = || Link::new(Block::Crossbar, Block::Dram, 2, Cycles(1));
-        let mut clock = Clock::new();
-        let mut ports = Ports::new((0..3).map(|_| link()));
-        ports.push(2, &mut clock, 7);
-        assert_eq!((ports.filled(0), ports.landed(0, &clock)), (Some(2), None));
-        clock.advance(Cycle(1));
-        assert_eq!(ports.landed(0, &clock), Some(2));
-        ports.push(2, &mut clock, 8);
-        assert_eq!(ports.pop_if(2, &mut clock, |&item| item == 8), None);
-        assert_eq!(ports.pop(2, &mut clock), Some(7));
-        assert_eq!(ports.landed(0, &clock), None);
-        clock.advance(Cycle(2));
-        assert_eq!(ports.landed(0, &clock), Some(2));
-        assert_eq!(ports.pop(2, &mut clock), Some(8));
-        assert_eq!(ports.filled(0), None);
+    const PORTS: usize = 70;
+
+    /// What is tried at a port in a cycle.
+    #[derive(Clone, Copy, Debug)]
+    enum Try {
+        Push,
+        /// A pop that accepts odd items alone, or any.
+        Pop {
+            odd: bool,
+        },
+        /// A pop of every port, of which the odd or all are accepted.
+        PopEach {
+            odd: bool,
+        },
+    }
+
+    fn tries() -> impl Strategy<Value = Vec<(usize, Try)>> {
+        let tried = prop_oneof![
+            6 => Just(Try::Push),
+            4 => any::<bool>().prop_map(|odd| Try::Pop { odd }),
+            1 => any::<bool>().prop_map(|odd| Try::PopEach { odd }),
+        ];
+        // Few ports, far apart, so that they fill up.
+        let port = prop::sample::select(vec![0, 1, 63, 64, 69]);
+        prop::collection::vec((port, tried), 0..12)
+    }
+
+    proptest! {
+        #[test]
+        fn every_port_is_a_link_and_wakes_as_one(
+            depth in 1_usize..5,
+            latency in prop_oneof![1_u64..5, 60_u64..70],
+            cycles in prop::collection::vec((prop_oneof![Just(1), 1_u64..80], tries()), 1..60),
+        ) {
+            let link = || Link::new(Block::Crossbar, Block::Dram, depth, Cycles(latency));
+            let mut links: Vec<Link<u32>> = (0..PORTS).map(|_| link()).collect();
+            let mut ports = Ports::new(PORTS, &link());
+            let [mut of_links, mut of_ports] = [Clock::new(), Clock::new()];
+            let mut names = 0..;
+            for (ahead, tries) in cycles {
+                // As the engine does: no wake is passed over.
+                let next = of_links.earliest().unwrap_or(Cycle::NEVER).max(of_links.next());
+                let next = next.min(of_links.now() + Cycles(ahead));
+                for clock in [&mut of_links, &mut of_ports] {
+                    clock.advance(next);
+                }
+                for (port, tried) in tries {
+                    let takes = |odd: bool| move |item: &u32| !odd || item % 2 == 1;
+                    match tried {
+                        Try::Push => {
+                            let may = links[port].can_push(&of_links);
+                            prop_assert_eq!(ports.can_push(port, &of_ports), may);
+                            if may {
+                                let name = names.next().expect("names never end");
+                                links[port].push(&mut of_links, name);
+                                ports.push(port, &mut of_ports, name);
+                            }
+                        }
+                        Try::Pop { odd } => prop_assert_eq!(
+                            ports.pop_if(port, &mut of_ports, takes(odd)),
+                            links[port].pop_if(&mut of_links, takes(odd))
+                        ),
+                        Try::PopEach { odd } => {
+                            let expected: Vec<_> = (0..)
+                                .zip(&mut links)
+                                .filter_map(|(port, link)| {
+                                    Some((port, link.pop_if(&mut of_links, takes(odd))?))
+                                })
+                                .collect();
+                            let mut popped = Vec::new();
+                            ports.pop_each(&mut of_ports, |port, item| {
+                                popped.extend(takes(odd)(item).then_some((port, *item)));
+                                takes(odd)(item)
+                            });
+                            prop_assert_eq!(popped, expected);
+                        }
+                    }
+                }
+                prop_assert_eq!(of_ports.earliest(), of_links.earliest());
+                prop_assert_eq!(of_ports.take_due(), of_links.take_due());
+                prop_assert_eq!(of_ports.last_move(), of_links.last_move());
+            }
+            let (mut filled, mut expected) = (Vec::new(), Vec::new());
+            ports.note_fill(&mut filled);
+            links.iter().for_each(|link| link.note_fill(&mut expected));
+            prop_assert_eq!(ports.is_empty(), expected.is_empty());
+            prop_assert_eq!(filled, expected);
+        }
     }
 }

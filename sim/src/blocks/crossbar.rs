@@ -16,7 +16,7 @@ use tamis_dram::Mapping;
 use crate::{
     clock::{Clock, Wake},
     component::Component,
-    items::{Flight, Routed, Transaction},
+    items::{Flight, Response, Returns, Routed, Transaction},
     link::Link,
     outcome::{Block, BlockOutcome},
     ports::{PortSet, Ports},
@@ -50,15 +50,11 @@ pub struct Crossbar {
     outstanding: Vec<u32>,
     /// Ports of each channel, a power of two: its logarithm.
     ports_log2: u32,
-    /// Lanes whose oldest transaction goes to each port, and the ports that any does.
-    wanted: Vec<u128>,
+    ports: Vec<Port>,
+    /// Ports that any lane wants.
     wanting: PortSet,
-    /// When the oldest transaction of each lane came.
-    stamps: Vec<u64>,
     /// Lanes that a port took from in this cycle.
     granted: Vec<usize>,
-    /// Lane that won each port last.
-    last_winner: Vec<usize>,
     issued: u64,
     reads: u64,
     writes: u64,
@@ -72,6 +68,15 @@ struct Offer {
     routed: Routed,
 }
 
+/// A port of a channel, with a bit for each lane.
+#[derive(Clone)]
+struct Port {
+    /// Lanes whose oldest transaction goes here.
+    wanted: u128,
+    /// Lanes after the one that won last.
+    after_winner: u128,
+}
+
 /// The crossbar's links.
 pub struct CrossbarPorts<'m> {
     /// Where addresses lie.
@@ -83,9 +88,9 @@ pub struct CrossbarPorts<'m> {
     /// To each port of each channel.
     pub requests: &'m mut Ports<Routed>,
     /// From each port of each channel.
-    pub responses: &'m mut Ports<Transaction>,
+    pub responses: &'m mut Ports<Response>,
     /// To the reorder buffers.
-    pub returns: &'m mut Link<Flight>,
+    pub returns: &'m mut Link<Returns>,
 }
 
 impl Crossbar {
@@ -104,11 +109,9 @@ impl Crossbar {
             queues: (0..inputs).map(|_| VecDeque::new()).collect(),
             outstanding: vec![0; channels],
             ports_log2: ports.ilog2(),
-            wanted: vec![0; channels * ports as usize],
+            ports: vec![Port { wanted: 0, after_winner: !1 }; channels * ports as usize],
             wanting: PortSet::new(channels * ports as usize),
-            stamps: vec![0; inputs as usize],
             granted: Vec::new(),
-            last_winner: vec![0; channels * ports as usize],
             issued: 0,
             reads: 0,
             writes: 0,
@@ -119,13 +122,12 @@ impl Crossbar {
     /// Takes a flight when every lane that it uses has room: lanes go in lock step.
     fn take(&mut self, clock: &mut Clock, ports: &mut CrossbarPorts<'_>) -> bool {
         let mut took = false;
-        let fits =
-            |queues: &[VecDeque<Offer>], lane: u8, limit| queues[usize::from(lane)].len() < limit;
+        let has_room = |queue: &VecDeque<Offer>| queue.len() < self.queue_limit;
         if let Some(flight) = ports.flights.peek(clock)
-            && flight.iter().all(|each| fits(&self.queues, each.lane, self.queue_limit))
+            && flight.iter().all(|each| has_room(&self.queues[usize::from(each.lane)]))
         {
             for transaction in ports.flights.pop(clock).expect("it was seen") {
-                self.offer(usize::from(transaction.lane), transaction, ports.mapping);
+                self.offer(usize::from(transaction.lane), &transaction, ports.mapping);
             }
             took = true;
         }
@@ -133,113 +135,118 @@ impl Crossbar {
         if self.queues[write_lane].len() < self.queue_limit
             && let Some(transaction) = ports.writes.pop(clock)
         {
-            self.offer(write_lane, transaction, ports.mapping);
+            self.offer(write_lane, &transaction, ports.mapping);
             took = true;
         }
         took
     }
 
-    fn offer(&mut self, lane: usize, transaction: Transaction, mapping: &Mapping) {
+    fn offer(&mut self, lane: usize, transaction: &Transaction, mapping: &Mapping) {
         let location = mapping.decode(transaction.address);
         let port_in_channel = location.pseudo & ((1 << self.ports_log2) - 1);
         let port = (location.channel << self.ports_log2 | port_in_channel) as usize;
-        let routed = Routed { transaction, location };
-        self.queues[lane].push_back(Offer { stamp: self.issued, port, routed });
+        let routed = Routed { response: transaction.response(), location };
+        let queue = &mut self.queues[lane];
+        queue.push_back(Offer { stamp: self.issued, port, routed });
         self.issued += 1;
-        if self.queues[lane].len() == 1 {
-            self.show(lane);
+        if queue.len() == 1 {
+            self.show(lane, port);
         }
     }
 
-    /// Lets the port of a lane's oldest transaction know that the lane wants it.
-    fn show(&mut self, lane: usize) {
-        if let Some(oldest) = self.queues[lane].front() {
-            self.wanted[oldest.port] |= 1 << lane;
-            self.wanting.insert(oldest.port);
-            self.stamps[lane] = oldest.stamp;
-        }
+    /// Lets a port know that the oldest transaction of a lane wants it.
+    fn show(&mut self, lane: usize, port: usize) {
+        self.ports[port].wanted |= 1 << lane;
+        self.wanting.insert(port);
     }
 
     /// Grants each port to one of the lanes that want it.
     fn grant(&mut self, clock: &mut Clock, requests: &mut Ports<Routed>) -> bool {
-        let mut next = self.wanting.first(0);
-        while let Some(port) = next {
-            next = self.wanting.first(port + 1);
-            let channel = port >> self.ports_log2;
-            if self.outstanding[channel] >= self.outstanding_limit
-                || !requests.can_push(port, clock)
-            {
-                continue;
+        for port in self.wanting.iter() {
+            let outstanding = &mut self.outstanding[port >> self.ports_log2];
+            if *outstanding < self.outstanding_limit && requests.can_push(port, clock) {
+                *outstanding += 1;
+                let lane = self.ports[port].grant(self.arbiter, &self.queues);
+                self.granted.push(lane);
             }
-            let lane = self.winner(port, self.wanted[port]);
-            let offer = self.queues[lane].pop_front().expect("a lane that wants has an offer");
-            requests.push(port, clock, offer.routed);
-            self.wanted[port] &= !(1 << lane);
-            if self.wanted[port] == 0 {
+        }
+        let granted = !self.granted.is_empty();
+        // Not before every port has chosen: what comes behind is offered from the next cycle on.
+        while let Some(lane) = self.granted.pop() {
+            let Offer { port, routed, .. } =
+                self.queues[lane].pop_front().expect("a lane that wants has an offer");
+            requests.push(port, clock, routed);
+            if self.ports[port].wanted == 0 {
                 self.wanting.remove(port);
             }
-            self.outstanding[channel] += 1;
-            self.last_winner[port] = lane;
+            if let Some(next) = self.queues[lane].front() {
+                self.show(lane, next.port);
+            }
             if lane + 1 == self.queues.len() {
                 self.writes += 1;
             } else {
                 self.reads += 1;
             }
-            self.granted.push(lane);
-        }
-        // What comes behind is offered from the next cycle on.
-        let granted = !self.granted.is_empty();
-        while let Some(lane) = self.granted.pop() {
-            self.show(lane);
         }
         granted
-    }
-
-    fn winner(&self, port: usize, wanted: u128) -> usize {
-        let lowest = |lanes: u128| lanes.trailing_zeros() as usize;
-        match self.arbiter {
-            Arbiter::Fixed => lowest(wanted),
-            Arbiter::RoundRobin => {
-                let after = wanted & (!0 << self.last_winner[port] << 1);
-                lowest(if after == 0 { wanted } else { after })
-            }
-            Arbiter::Oldest => {
-                ones(wanted).min_by_key(|&lane| self.stamps[lane]).expect("a lane wants it")
-            }
-        }
     }
 
     /// Brings back at most one response a lane; writes are only acknowledged. Whether any came, and
     /// whether any has to wait.
     fn bring_back(&mut self, clock: &mut Clock, ports: &mut CrossbarPorts<'_>) -> (bool, bool) {
-        let writes = self.queues.len() - 1;
-        let room = ports.returns.can_push(clock);
-        let mut taken = 0u64;
+        if ports.responses.is_empty() {
+            return (false, false);
+        }
+        let write_lane = self.queues.len() - 1;
+        let mut returns = Returns::with_capacity(write_lane);
+        // Lanes that take no more in this cycle.
+        let mut closed = if ports.returns.can_push(clock) { 0 } else { u64::MAX };
         let (mut moved, mut left) = (false, false);
-        let mut next = ports.responses.filled(0);
-        let mut returns = Flight::with_capacity(if next.is_some() { writes } else { 0 });
-        while let Some(port) = next {
-            next = ports.responses.filled(port + 1);
-            let goes = |response: &Transaction| {
-                let lane = usize::from(response.lane);
-                let goes = lane == writes || room && taken & (1 << lane) == 0;
-                left |= !goes;
-                goes
-            };
-            let Some(response) = ports.responses.pop_if(port, clock, goes) else { continue };
+        ports.responses.pop_each(clock, |port, response| {
+            let lane = usize::from(response.lane);
+            if lane != write_lane {
+                if closed >> lane & 1 == 1 {
+                    left = true;
+                    return false;
+                }
+                closed |= 1 << lane;
+                returns.push(*response);
+            }
             self.outstanding[port >> self.ports_log2] -= 1;
             moved = true;
-            if usize::from(response.lane) != writes {
-                taken |= 1 << response.lane;
-                returns.push(response);
-            }
-        }
+            true
+        });
         self.responses += returns.len() as u64;
         if !returns.is_empty() {
             ports.returns.push(clock, returns);
         }
         (moved, left)
     }
+}
+
+impl Port {
+    /// Gives the port to one of the lanes that want it.
+    fn grant(&mut self, arbiter: Arbiter, queues: &[VecDeque<Offer>]) -> usize {
+        let winner = match arbiter {
+            Arbiter::Fixed => lowest(self.wanted),
+            Arbiter::RoundRobin => {
+                let after = self.wanted & self.after_winner;
+                lowest(if after == 0 { self.wanted } else { after })
+            }
+            Arbiter::Oldest => {
+                let stamp = |lane: &usize| queues[*lane].front().map(|oldest| oldest.stamp);
+                1 << ones(self.wanted).min_by_key(stamp).expect("a lane wants it")
+            }
+        };
+        self.wanted ^= winner;
+        self.after_winner = !(winner | (winner - 1));
+        winner.trailing_zeros() as usize
+    }
+}
+
+/// The lowest of the bits that are set, alone.
+fn lowest(bits: u128) -> u128 {
+    bits & bits.wrapping_neg()
 }
 
 /// The places of the bits that are set, lowest first.

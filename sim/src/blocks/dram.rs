@@ -12,9 +12,9 @@ use tamis_dram::{Channel, Completion, Kind, Request, Stats, Tick};
 use crate::{
     clock::{Clock, Wake},
     component::Component,
-    items::{Routed, Stream, Transaction},
+    items::{Response, Routed, Stream},
     outcome::{Block, BlockOutcome},
-    ports::{PortSet, Ports},
+    ports::Ports,
     stats::{Doing, Ledger},
 };
 
@@ -26,12 +26,12 @@ pub struct Dram {
     channels: Vec<Channel>,
     /// When to look at each channel again; [`NEVER`] while nothing is under way in it.
     next: Vec<Tick>,
-    /// Ports of each channel.
-    port_count: usize,
+    /// Ports of each channel, a power of two: its logarithm.
+    ports_log2: u32,
     flying: Slab,
-    /// Responses that wait for their port, and the ports that any waits for.
-    responses: Vec<VecDeque<Transaction>>,
-    waiting: PortSet,
+    /// Responses that wait for their port, and how many do in all.
+    responses: Vec<VecDeque<Response>>,
+    waiting: usize,
     done: Vec<Completion>,
 }
 
@@ -40,7 +40,7 @@ const NEVER: Tick = Tick(u64::MAX);
 /// Transactions in the memory, each with the port that it goes back to, by the id that the channels carry.
 #[derive(Default)]
 struct Slab {
-    items: Vec<(usize, Transaction)>,
+    items: Vec<(usize, Response)>,
     free: Vec<u64>,
 }
 
@@ -49,7 +49,7 @@ pub struct DramPorts<'m> {
     /// To each port of each channel.
     pub requests: &'m mut Ports<Routed>,
     /// From each port of each channel.
-    pub responses: &'m mut Ports<Transaction>,
+    pub responses: &'m mut Ports<Response>,
 }
 
 impl Dram {
@@ -64,10 +64,10 @@ impl Dram {
             ledger,
             next: vec![NEVER; channels.len()],
             channels,
-            port_count,
+            ports_log2: port_count.ilog2(),
             flying: Slab::default(),
             responses: vec![VecDeque::new(); ports],
-            waiting: PortSet::new(ports),
+            waiting: 0,
             done: Vec::new(),
         }
     }
@@ -94,60 +94,82 @@ impl Dram {
         Cycle((tick.0 * self.core_clock).div_ceil(self.dram_clock))
     }
 
-    /// One channel: lets its time pass, and takes a request from each of its ports.
-    fn serve(&mut self, clock: &mut Clock, tick: Tick, index: usize, ports: &mut DramPorts<'_>) {
-        let end = (index + 1) * self.port_count;
-        let channel = &mut self.channels[index];
-        channel.advance(tick, &mut self.done);
-        for completion in self.done.drain(..) {
-            let (port, response) = self.flying.take(completion.id);
-            if ports.responses.can_push(port, clock) {
-                ports.responses.push(port, clock, response);
-            } else {
-                self.responses[port].push_back(response);
-                self.waiting.insert(port);
-            }
+    /// Sends a response that waits through each port that has room.
+    fn respond(&mut self, clock: &mut Clock, links: &mut Ports<Response>) {
+        if self.waiting == 0 {
+            return;
         }
-        let mut next = ports.requests.filled(end - self.port_count);
-        while let Some(port) = next.filter(|&port| port < end) {
-            next = ports.requests.filled(port + 1);
-            let fits = |routed: &Routed| channel.can_push(kind(&routed.transaction));
-            if let Some(Routed { transaction, location }) = ports.requests.pop_if(port, clock, fits)
+        for (port, responses) in self.responses.iter_mut().enumerate() {
+            if links.can_push(port, clock)
+                && let Some(response) = responses.pop_front()
             {
-                let id = self.flying.put((port, transaction));
-                let request = Request { id, location, kind: kind(&transaction) };
-                channel.push(tick, request).expect("it said that there is room");
+                links.push(port, clock, response);
+                self.waiting -= 1;
             }
         }
-        self.next[index] = channel.next_event().unwrap_or(NEVER);
     }
 
-    /// Sends a response that waits through each port that has room.
-    fn respond(&mut self, clock: &mut Clock, links: &mut Ports<Transaction>) {
-        let mut next = self.waiting.first(0);
-        while let Some(port) = next {
-            next = self.waiting.first(port + 1);
-            if !links.can_push(port, clock) {
-                continue;
-            }
-            let waiting = &mut self.responses[port];
-            links.push(port, clock, waiting.pop_front().expect("one waits"));
-            if waiting.is_empty() {
-                self.waiting.remove(port);
+    /// Lets the time of a channel pass; what it has done goes back.
+    fn advance(
+        &mut self,
+        index: usize,
+        tick: Tick,
+        clock: &mut Clock,
+        links: &mut Ports<Response>,
+    ) {
+        self.channels[index].advance(tick, &mut self.done);
+        for completion in &self.done {
+            let (port, response) = self.flying.take(completion.id);
+            if links.can_push(port, clock) {
+                links.push(port, clock, response);
+            } else {
+                self.responses[port].push_back(response);
+                self.waiting += 1;
             }
         }
+        self.done.clear();
+    }
+
+    /// Takes a request from each port whose channel has room. A channel that is not due has had no more
+    /// room since it was looked at: so it promises.
+    fn take(&mut self, tick: Tick, clock: &mut Clock, links: &mut Ports<Routed>) {
+        links.pop_each(clock, |port, &Routed { response, location }| {
+            let index = port >> self.ports_log2;
+            let channel = &mut self.channels[index];
+            let kind = kind(&response);
+            let takes = channel.can_push(kind);
+            if takes {
+                let id = self.flying.put((port, response));
+                let request = Request { id, location, kind };
+                channel.push(tick, request).expect("it said that there is room");
+                self.next[index] = tick;
+            }
+            takes
+        });
+    }
+
+    /// Asks the channels that something was done to in this tick when to look again; the earliest of all.
+    fn next(&mut self, tick: Tick) -> Tick {
+        let mut earliest = NEVER;
+        for (channel, next) in self.channels.iter().zip(&mut self.next) {
+            if *next <= tick {
+                *next = channel.next_event().unwrap_or(NEVER);
+            }
+            earliest = earliest.min(*next);
+        }
+        earliest
     }
 }
 
-fn kind(transaction: &Transaction) -> Kind {
-    match transaction.to.stream {
+fn kind(response: &Response) -> Kind {
+    match response.to.stream {
         Stream::Output | Stream::Append => Kind::Write,
         _ => Kind::Read,
     }
 }
 
 impl Slab {
-    fn put(&mut self, item: (usize, Transaction)) -> u64 {
+    fn put(&mut self, item: (usize, Response)) -> u64 {
         if let Some(id) = self.free.pop() {
             self.items[usize::try_from(id).expect("ids are small")] = item;
             return id;
@@ -156,7 +178,7 @@ impl Slab {
         self.items.len() as u64 - 1
     }
 
-    fn take(&mut self, id: u64) -> (usize, Transaction) {
+    fn take(&mut self, id: u64) -> (usize, Response) {
         self.free.push(id);
         self.items[usize::try_from(id).expect("ids are small")]
     }
@@ -169,29 +191,26 @@ impl Slab {
 impl Component for Dram {
     type Ports<'m> = DramPorts<'m>;
 
-    fn tick(&mut self, clock: &mut Clock, mut ports: DramPorts<'_>) -> Wake {
+    fn tick(&mut self, clock: &mut Clock, ports: DramPorts<'_>) -> Wake {
         let tick = self.tick_of(clock.now());
         // Before those that come now: a port is free in this cycle only if none waits for it.
         self.respond(clock, ports.responses);
-        let mut offered = ports.requests.landed(0, clock);
         for index in 0..self.channels.len() {
-            let end = (index + 1) * self.port_count;
-            let is_offered = offered.is_some_and(|port| port < end);
-            if is_offered {
-                offered = ports.requests.landed(end, clock);
-            }
-            if is_offered || self.next[index] <= tick {
-                self.serve(clock, tick, index, &mut ports);
+            if self.next[index] <= tick {
+                self.advance(index, tick, clock, ports.responses);
             }
         }
-        let waiting = !self.waiting.is_empty();
-        let busy = waiting || self.flying.in_use() > 0;
+        self.take(tick, clock, ports.requests);
+        let next = self.next(tick);
+        let busy = self.flying.in_use() > 0 || self.waiting > 0;
         self.ledger.switch(clock.now(), if busy { Doing::Busy } else { Doing::Starved });
-        if waiting {
-            return Wake::NextCycle;
+        if self.waiting > 0 {
+            Wake::NextCycle
+        } else if busy && next < NEVER {
+            Wake::At(self.cycle_of(next))
+        } else {
+            Wake::OnLink
         }
-        let next = self.next.iter().copied().min().filter(|&next| busy && next < NEVER);
-        next.map_or(Wake::OnLink, |tick| Wake::At(self.cycle_of(tick)))
     }
 
     fn holds(&self) -> Option<String> {

@@ -9,7 +9,7 @@ use tamis_arch::{
 use crate::{
     clock::{Clock, Wake},
     component::Component,
-    items::{Arrivals, Destination, Flight, LaneCredits, MAX_LANES},
+    items::{Arrivals, Destination, LaneCredits, MAX_LANES, Response, Returns},
     link::Link,
     outcome::{Block, BlockOutcome},
     stats::{Doing, Ledger},
@@ -31,17 +31,10 @@ pub struct Reorder {
     responses: u64,
 }
 
-/// A response that waits for its turn.
-#[derive(Clone, Copy)]
-struct Response {
-    to: Destination,
-    ends_flight: bool,
-}
-
 /// The reorder buffers' links.
 pub struct ReorderPorts<'m> {
     /// Responses.
-    pub returns: &'m mut Link<Flight>,
+    pub returns: &'m mut Link<Returns>,
     /// What was handed on.
     pub arrivals: &'m mut Link<Arrivals>,
     /// Room.
@@ -65,17 +58,17 @@ impl Reorder {
         }
     }
 
-    fn store(&mut self, flight: &Flight) {
+    fn store(&mut self, returns: &Returns) {
         let lanes = self.heads.len();
-        for response in flight {
+        for &response in returns {
             let lane = usize::from(response.lane);
             let place = response.slot as usize * lanes + lane;
             let slot = &mut self.slots[place];
             assert!(slot.is_none(), "a slot is claimed once");
-            *slot = Some(Response { to: response.to, ends_flight: response.ends_flight });
+            *slot = Some(response);
             self.ready |= LaneCredits::from(place == self.heads[lane]) << lane;
         }
-        self.responses += flight.len() as u64;
+        self.responses += returns.len() as u64;
     }
 
     /// Whether anything can leave: the oldest response of a lane, or the whole oldest row.
@@ -151,8 +144,8 @@ impl Component for Reorder {
 
     fn tick(&mut self, clock: &mut Clock, ports: ReorderPorts<'_>) -> Wake {
         let mut moved = false;
-        if let Some(flight) = ports.returns.pop(clock) {
-            self.store(&flight);
+        if let Some(returns) = ports.returns.pop(clock) {
+            self.store(&returns);
             moved = true;
         }
         let ready = self.ready();

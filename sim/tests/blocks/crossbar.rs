@@ -11,7 +11,7 @@ use tamis_dram::Mapping;
 use tamis_sim::{
     blocks::crossbar::{Crossbar, CrossbarPorts, CrossbarSpec},
     component::Component,
-    items::{Destination, Flight, Stream, Transaction},
+    items::{Destination, Flight, Response, Stream, Transaction},
     ports::Ports,
     stats::Ledger,
 };
@@ -62,9 +62,10 @@ fn drive(spec: &blocks::Crossbar, flights: &[Vec<u64>], delay: u64, room: &[bool
     };
     let mut crossbar = Crossbar::new(&of, Ledger::default());
     let (mut link, mut writes) = (wire(Cycles(1)), wire(Cycles(1)));
-    let mut requests = Ports::new((0..CHANNELS).map(|_| wire(spec.request_latency)));
-    let mut responses = Ports::new((0..CHANNELS).map(|_| wire(Cycles(1))));
+    let mut requests = Ports::new(CHANNELS as usize, &wire(spec.request_latency));
+    let mut responses = Ports::new(CHANNELS as usize, &wire(Cycles(1)));
     let mut returns = wire(spec.response_latency);
+    let addresses = flights.concat();
     let mut names = 0..;
     let mut waiting: VecDeque<Flight> = flights
         .iter()
@@ -72,7 +73,7 @@ fn drive(spec: &blocks::Crossbar, flights: &[Vec<u64>], delay: u64, room: &[bool
             (0..).zip(flight).map(|(lane, &at)| read(names.next().unwrap(), lane, at)).collect()
         })
         .collect();
-    let mut memory: Vec<VecDeque<(u64, Transaction)>> = vec![VecDeque::new(); CHANNELS as usize];
+    let mut memory: Vec<VecDeque<(u64, Response)>> = vec![VecDeque::new(); CHANNELS as usize];
     let mut seen = Seen { granted: Vec::new(), back: Vec::new(), most_outstanding: 0 };
     each_cycle(1500, |clock| {
         if link.can_push(clock)
@@ -91,11 +92,13 @@ fn drive(spec: &blocks::Crossbar, flights: &[Vec<u64>], delay: u64, room: &[bool
         crossbar.tick(clock, ports);
         for (channel, memory) in memory.iter_mut().enumerate() {
             if let Some(routed) = requests.pop(channel, clock) {
-                let transaction = routed.transaction;
-                assert_eq!(mapping.decode(transaction.address).channel as usize, channel);
+                let name = routed.response.to.index;
+                let address = addresses[name as usize];
+                assert_eq!(routed.location, mapping.decode(address));
+                assert_eq!(routed.location.channel as usize, channel);
                 let granted = clock.now().0 - spec.request_latency.0;
-                seen.granted.push((granted, channel, transaction.to.index));
-                memory.push_back((clock.now().0 + delay, transaction));
+                seen.granted.push((granted, channel, name));
+                memory.push_back((clock.now().0 + delay, routed.response));
             }
             let outstanding = u32::try_from(memory.len()).unwrap();
             seen.most_outstanding = seen.most_outstanding.max(outstanding);

@@ -6,7 +6,7 @@ use tamis_dram::{Channel, Kind, Mapping, Request, Tick};
 use tamis_sim::{
     blocks::dram::{Dram, DramPorts},
     component::Component,
-    items::{Destination, Routed, Stream, Transaction},
+    items::{Destination, Response, Routed, Stream},
     ports::Ports,
     stats::Ledger,
 };
@@ -19,10 +19,10 @@ fn answer(core: u64, start: u64) -> u64 {
     let mapping = Mapping::new(&arch.dram);
     let clock = Megahertz(core.try_into().unwrap());
     let mut dram = Dram::new(&arch.dram, clock, 1, Ledger::default());
-    let mut requests = Ports::new((0..arch.dram.channels).map(|_| wire(Cycles(1))));
-    let mut responses = Ports::new((0..arch.dram.channels).map(|_| wire(Cycles(1))));
-    let transaction = Transaction {
-        address: 0,
+    let ports = arch.dram.channels as usize;
+    let mut requests = Ports::new(ports, &wire(Cycles(1)));
+    let mut responses = Ports::new(ports, &wire(Cycles(1)));
+    let response = Response {
         to: Destination { stream: Stream::KeyMsb, batch: 0, index: 0 },
         lane: 0,
         slot: 0,
@@ -32,11 +32,10 @@ fn answer(core: u64, start: u64) -> u64 {
     each_cycle(2000, |clock| {
         if clock.now().0 == start {
             let location = mapping.decode(0);
-            let port = location.channel as usize;
-            requests.push(port, clock, Routed { transaction, location });
+            requests.push(location.channel as usize, clock, Routed { response, location });
         }
         dram.tick(clock, DramPorts { requests: &mut requests, responses: &mut responses });
-        for port in 0..arch.dram.channels as usize {
+        for port in 0..ports {
             if responses.pop(port, clock).is_some() {
                 assert_eq!(back.replace(clock.now().0), None, "one answer");
             }

@@ -10,7 +10,7 @@ use tamis_arch::{
 use tamis_sim::{
     blocks::reorder::{Reorder, ReorderPorts},
     component::Component,
-    items::{Destination, Flight, Stream, Transaction},
+    items::{Destination, Response, Returns, Stream},
     stats::Ledger,
 };
 
@@ -20,18 +20,17 @@ const LANES: usize = 4;
 const ENTRIES: u32 = 3;
 
 /// Requests as a fetcher issues them: flights of 1 to 4 transactions, each with a name of its own.
-fn flights(sizes: &[usize], join: Join) -> Vec<Vec<Transaction>> {
+fn flights(sizes: &[usize], join: Join) -> Vec<Vec<Response>> {
     let mut slots = [0; LANES];
     let mut names = 0..;
     let flight = |&size: &usize| {
-        let flight = (0..size).map(|lane| Transaction {
-            address: 0,
+        let flight = (0..size).map(|lane| Response {
             to: Destination { stream: Stream::Value, batch: 0, index: names.next().unwrap() },
             lane: u8::try_from(lane).unwrap(),
             slot: slots[lane],
             ends_flight: lane + 1 == size,
         });
-        let flight: Vec<Transaction> = flight.collect();
+        let flight: Vec<Response> = flight.collect();
         let used = if join == Join::Row { LANES } else { size };
         for slot in &mut slots[..used] {
             *slot = (*slot + 1) % ENTRIES;
@@ -49,8 +48,8 @@ fn handed_on(join: Join, sizes: &[usize], luck: &[u16], room: &[bool]) -> Vec<(u
         Reorder::new(&spec, u32::try_from(LANES).unwrap(), Bits(256), Ledger::default());
     let (mut returns, mut arrivals) = (wire(Cycles(1)), wire(Cycles(1)));
     let mut lane_credits = wire(Cycles(1));
-    let mut to_send: VecDeque<Vec<Transaction>> = flights(sizes, join).into();
-    let mut flying: Vec<Transaction> = Vec::new();
+    let mut to_send: VecDeque<Vec<Response>> = flights(sizes, join).into();
+    let mut flying: Vec<Response> = Vec::new();
     let mut free = [ENTRIES; LANES];
     let mut handed_on = Vec::new();
     each_cycle(400, |clock| {
@@ -69,7 +68,7 @@ fn handed_on(join: Join, sizes: &[usize], luck: &[u16], room: &[bool]) -> Vec<(u
             flying.extend(to_send.pop_front().unwrap());
         }
         let now = usize::try_from(clock.now().0).unwrap();
-        let mut back = Flight::new();
+        let mut back = Returns::new();
         for lane in 0..LANES {
             let of_lane: Vec<usize> =
                 (0..flying.len()).filter(|&at| usize::from(flying[at].lane) == lane).collect();
