@@ -23,28 +23,12 @@ pub enum Wake {
 /// Cycles that the near calendar covers: a bit each in one word.
 const HORIZON: usize = 64;
 
-/// Some of the blocks: a bit each.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Blocks(u16);
+/// Some of the blocks: a bit each, at its place in the order in which blocks tick.
+type Blocks = u16;
 
-impl Blocks {
-    const NONE: Self = Self(0);
-    const ALL: Self = Self(u16::MAX);
+const ALL: Blocks = Blocks::MAX;
 
-    /// Whether `block` is one of them.
-    #[inline]
-    #[must_use]
-    pub fn contains(self, block: Block) -> bool {
-        self.0 >> block as u32 & 1 == 1
-    }
-
-    #[inline]
-    fn insert(&mut self, block: Block) {
-        self.0 |= 1 << block as u32;
-    }
-}
-
-const _: () = assert!(Block::COUNT == u16::BITS as usize, "a block is a bit");
+const _: () = assert!(Block::COUNT == Blocks::BITS as usize, "a block is a bit");
 
 /// The present cycle and the calendar of wakes, lent to each tick.
 ///
@@ -53,6 +37,9 @@ const _: () = assert!(Block::COUNT == u16::BITS as usize, "a block is a bit");
 #[derive(Debug)]
 pub struct Clock {
     now: Cycle,
+    /// In which order blocks tick within a cycle, and the bit of each by its number.
+    order: [Block; Block::COUNT],
+    bits: [Blocks; Block::COUNT],
     /// Blocks that are due now, and in the next cycle: most wakes are for that.
     due: Blocks,
     due_next: Blocks,
@@ -68,11 +55,26 @@ impl Clock {
     /// Reset: every block is due in cycle 0.
     #[must_use]
     pub fn new() -> Self {
+        Self::in_order(Block::ALL)
+    }
+
+    /// Reset, for blocks that tick in this order within a cycle.
+    ///
+    /// # Panics
+    /// If a block is not in it.
+    #[must_use]
+    pub fn in_order(order: [Block; Block::COUNT]) -> Self {
+        let bits = Block::ALL.map(|block| {
+            let place = order.iter().position(|&each| each == block);
+            1 << place.expect("every block ticks")
+        });
         Self {
             now: Cycle::ZERO,
-            due: Blocks::ALL,
-            due_next: Blocks::NONE,
-            near: [Blocks::NONE; HORIZON],
+            order,
+            bits,
+            due: ALL,
+            due_next: 0,
+            near: [0; HORIZON],
             wakes: 0,
             far: BinaryHeap::new(),
             last_move: Cycle::ZERO,
@@ -108,31 +110,37 @@ impl Clock {
     /// Makes `block` due in the next cycle.
     #[inline]
     pub fn wake_next(&mut self, block: Block) {
-        self.due_next.insert(block);
+        self.due_next |= self.bits[block as usize];
     }
 
     /// Makes `block` due at `at`, which is not in the past.
     #[inline]
     pub fn wake(&mut self, block: Block, at: Cycle) {
+        let bit = self.bits[block as usize];
         match (at - self.now).0 {
-            0 => self.due.insert(block),
-            1 => self.due_next.insert(block),
+            0 => self.due |= bit,
+            1 => self.due_next |= bit,
             ahead if ahead < HORIZON as u64 => {
-                self.near[place(at)].insert(block);
+                self.near[place(at)] |= bit;
                 self.wakes |= 1 << place(at);
             }
             _ => self.far.push(Reverse((at, block))),
         }
     }
 
+    /// Makes every block due in the present cycle.
+    pub fn wake_all(&mut self) {
+        self.due = ALL;
+    }
+
     /// The earliest cycle in which any block is due; `None` if none ever is.
     #[inline]
     #[must_use]
     pub fn earliest(&self) -> Option<Cycle> {
-        if self.due != Blocks::NONE {
+        if self.due != 0 {
             return Some(self.now);
         }
-        if self.due_next != Blocks::NONE {
+        if self.due_next != 0 {
             return Some(self.next());
         }
         if self.wakes != 0 {
@@ -149,7 +157,7 @@ impl Clock {
         if cycle > self.now {
             self.now = cycle;
             self.due = std::mem::take(&mut self.due_next);
-            self.due.0 |= std::mem::take(&mut self.near[place(cycle)]).0;
+            self.due |= std::mem::take(&mut self.near[place(cycle)]);
             self.wakes &= !(1 << place(cycle));
         }
         while let Some(&Reverse((at, block))) = self.far.peek()
@@ -160,10 +168,13 @@ impl Clock {
         }
     }
 
-    /// The blocks that are due now; they are no longer.
+    /// The next block that is due now; it no longer is.
     #[inline]
-    pub fn take_due(&mut self) -> Blocks {
-        std::mem::take(&mut self.due)
+    pub fn take_due(&mut self) -> Option<Block> {
+        let place = self.due.trailing_zeros() as usize;
+        let block = *self.order.get(place)?;
+        self.due &= !(1 << place);
+        Some(block)
     }
 
     /// Notes what a tick of `block` answered.
@@ -194,17 +205,35 @@ mod tests {
     use super::*;
 
     #[test]
+    fn blocks_that_are_due_come_in_the_order_in_which_they_tick() {
+        let mut order = Block::ALL;
+        order.reverse();
+        let mut clock = Clock::in_order(order);
+        for block in order {
+            assert_eq!(clock.take_due(), Some(block));
+        }
+        clock.wake_next(Block::Fetcher);
+        clock.wake(Block::Softmax, Cycle(1));
+        assert_eq!(clock.take_due(), None);
+        clock.advance(Cycle(1));
+        assert_eq!(
+            [(); 3].map(|()| clock.take_due()),
+            [Some(Block::Softmax), Some(Block::Fetcher), None]
+        );
+    }
+
+    #[test]
     fn a_block_that_is_called_early_is_still_called_later() {
         let mut clock = Clock::new();
-        assert_eq!(clock.take_due(), Blocks::ALL);
+        while clock.take_due().is_some() {}
         clock.wake(Block::Softmax, Cycle(2));
         clock.wake(Block::Softmax, Cycle(1));
         clock.wake(Block::Softmax, Cycle(100));
         for at in [1, 2, 100] {
             assert_eq!(clock.earliest(), Some(Cycle(at)));
             clock.advance(Cycle(at));
-            assert!(clock.take_due().contains(Block::Softmax));
-            assert_eq!(clock.take_due(), Blocks::NONE);
+            assert_eq!(clock.take_due(), Some(Block::Softmax));
+            assert_eq!(clock.take_due(), None);
         }
         assert_eq!(clock.earliest(), None);
     }

@@ -63,7 +63,8 @@ pub fn run<E: std::error::Error + 'static>(
     let machine = Machine::new(arch, dimensions.head_dim, options.timeline)?;
     let source =
         Source { tasks, cutter: cutter(arch, dimensions)?, ahead: None, ended: false, begun: 0 };
-    let run = Run { machine, source, table: WorkTable::default(), clock: Clock::new() };
+    let run =
+        Run { machine, source, table: WorkTable::default(), clock: Clock::in_order(options.order) };
     run.play(phase, options, progress)
 }
 
@@ -137,12 +138,12 @@ where
             }
             self.clock.advance(if options.skip { due } else { due.min(self.clock.next()) });
             let launched = self.machine.sequencer.next_launch();
-            let due = self.clock.take_due();
-            for block in options.order {
-                if due.contains(block) || !options.skip {
-                    let wake = self.machine.tick(block, &mut self.clock, &self.table);
-                    self.clock.answer(block, wake);
-                }
+            if !options.skip {
+                self.clock.wake_all();
+            }
+            while let Some(block) = self.clock.take_due() {
+                let wake = self.machine.tick(block, &mut self.clock, &self.table);
+                self.clock.answer(block, wake);
             }
             if self.machine.sequencer.next_launch() != launched {
                 self.refill(progress)?;

@@ -203,11 +203,11 @@ mod tests {
     #[test]
     fn a_push_wakes_the_receiver_and_a_pop_the_sender() {
         let (mut clock, mut link) = link(2, 3);
-        clock.take_due();
+        while clock.take_due().is_some() {}
         link.push(&mut clock, 7);
         assert_eq!(clock.earliest(), Some(Cycle(3)));
         clock.advance(Cycle(3));
-        assert!(clock.take_due().contains(Block::Softmax));
+        assert_eq!(clock.take_due(), Some(Block::Softmax));
         link.pop(&mut clock);
         assert_eq!(clock.earliest(), Some(Cycle(4)));
     }

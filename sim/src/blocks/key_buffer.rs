@@ -143,7 +143,8 @@ impl KeyBuffer {
             None => table.row(self.oldest_row).batch,
         };
         let place = (batch - first) as usize;
-        for next in first + BatchId::try_from(self.batches.len()).expect("few batches")..=batch {
+        while self.batches.len() <= place {
+            let next = first + BatchId::try_from(self.batches.len()).expect("few batches");
             let batch = table.batch(next);
             let refetches = batch.rows.clone().any(|row| table.row(row).refetch);
             self.batches.push_back(Held::new(batch, refetches, self.query_traffic));
@@ -154,11 +155,9 @@ impl KeyBuffer {
     fn store(&mut self, clock: &mut Clock, ports: &mut KeyBufferPorts<'_>) -> bool {
         let Some(arrivals) = ports.arrivals.pop(clock) else { return false };
         for (to, count) in arrivals {
-            let heads = ports.table.batch(to.batch).heads;
-            let held = self.held(ports.table, to.batch);
-            let complete = held.arrive(to, count);
+            let complete = self.held(ports.table, to.batch).arrive(to, count);
             if complete && to.stream != Stream::Query {
-                self.writes += u64::from(heads);
+                self.writes += u64::from(ports.table.batch(to.batch).heads);
             }
         }
         true

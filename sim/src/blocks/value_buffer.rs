@@ -71,6 +71,8 @@ pub struct ValueBuffer {
     fetching: u32,
     /// Batches before this one have all their operands.
     made: BatchId,
+    /// Values of newest tokens that are fetched when these are made.
+    set_aside: usize,
     /// Rows whose probabilities are here, in order.
     rows: VecDeque<RowRead>,
     free_lines: u32,
@@ -124,6 +126,7 @@ impl ValueBuffer {
             unreserved: 0,
             fetching: 0,
             made: 0,
+            set_aside: 0,
             rows: VecDeque::new(),
             free_lines: spec.lines,
             free_keys: buffer.queue * spec.softmax_lanes,

@@ -30,11 +30,15 @@ impl ValueBuffer {
 
     /// Asks for values of the newest token that were set aside until it is made.
     fn fetch_newest(&mut self, clock: &mut Clock, ports: &mut ValueBufferPorts<'_>) -> bool {
+        if self.set_aside == 0 {
+            return false;
+        }
         let made = self.made;
         let mut made = self.batches.iter_mut().take_while(|held| held.batch < made);
         let Some(held) = made.find(|held| !held.newest.is_empty()) else { return false };
         let some = held.newest.len().min(MAX_LANES);
         let ids = held.newest.drain(..some).collect();
+        self.set_aside -= some;
         ports.value_ids.push(clock, ValueIds { batch: held.batch, urgent: true, ids });
         true
     }
@@ -81,12 +85,14 @@ impl ValueBuffer {
             false => None,
         };
         let through = held.ahead.is_none();
+        let set_aside = if is_made { 0 } else { ids.len() };
         if is_made {
             let ids = ids.into_iter().collect::<ArrayVec<_, MAX_LANES>>();
             ports.value_ids.push(clock, ValueIds { batch: batch.id, urgent: false, ids });
         } else {
             held.newest.extend(ids);
         }
+        self.set_aside += set_aside;
         self.fetching -= u32::from(through);
         self.free_lines -= opened;
         true

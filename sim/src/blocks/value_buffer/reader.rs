@@ -6,7 +6,7 @@ use super::{Directory, LineCursor, RowRead, ValueBuffer, ValueBufferPorts};
 use crate::{
     clock::Clock,
     items::ValueLine,
-    work::{Batch, WorkTable},
+    work::{Batch, RowWork, WorkTable},
 };
 
 /// What the reader did in a cycle.
@@ -51,7 +51,8 @@ impl ValueBuffer {
         ports: &mut ValueBufferPorts<'_>,
     ) -> Option<Reading> {
         let table = ports.table;
-        let batch = table.batch_of(self.rows.front()?.row);
+        let row = table.row(self.rows.front()?.row);
+        let batch = table.batch(row.batch);
         if !ports.value_lines.can_push(clock) {
             return Some(Reading::Blocked);
         }
@@ -61,12 +62,12 @@ impl ValueBuffer {
         let line = if batch.line_by_line() {
             self.next_of_group(table)
         } else {
-            self.next_of_row(table, batch)
+            self.next_of_row(row, batch)
         };
         if batch.line_by_line() {
             self.retire_group();
         } else {
-            self.retire_row(table, batch);
+            self.retire_row(row, batch);
         }
         let line = match line {
             Ok(line) => line,
@@ -91,13 +92,12 @@ impl ValueBuffer {
     }
 
     /// The next line of the oldest row that holds a value it keeps, or its end.
-    fn next_of_row(&mut self, table: &WorkTable, batch: &Batch) -> Result<ValueLine, Missing> {
+    fn next_of_row(&mut self, row: &RowWork, batch: &Batch) -> Result<ValueLine, Missing> {
         let place = batch.id - self.batches.front().ok_or(Missing::Rows)?.batch;
         let head = self.rows.front_mut().ok_or(Missing::Rows)?;
         if head.is_read() {
             return Ok(head.line(0));
         }
-        let row = table.row(head.row);
         let directory = &self.batches[place as usize].groups[row.value_group as usize];
         for _ in 0..self.skip {
             let places = batch.values_of_line(head.line);
@@ -173,14 +173,13 @@ impl ValueBuffer {
     }
 
     /// Forgets the oldest row when it is through, and the batch with its last row.
-    fn retire_row(&mut self, table: &WorkTable, batch: &Batch) {
+    fn retire_row(&mut self, row: &RowWork, batch: &Batch) {
         if let Some(head) = self.rows.front()
             && head.ended
         {
             self.free_keys += head.came;
-            let last = table.row(head.row).last.batch;
             self.rows.pop_front();
-            self.held(batch.id).ended |= last;
+            self.held(batch.id).ended |= row.last.batch;
         }
     }
 
