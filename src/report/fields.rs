@@ -113,6 +113,7 @@ mod tests {
                 device.energy = device.dynamic_energy;
             }
         }
+        report.policies[1].phases[1].dram.activity = sample::memory_with_one_bus();
         let mut found = [BTreeSet::new(), BTreeSet::new()];
         walk(&serde_json::to_value(&report).expect("it is JSON"), "", &mut found);
         let [present, null] = found;

@@ -1,6 +1,6 @@
 //! What a memory did, in the words of reports: the same for the memory of a machine and for one alone.
 
-use std::{cmp::Reverse, collections::BTreeMap};
+use std::{cmp::Reverse, collections::BTreeMap, iter};
 
 use serde::Serialize;
 use tamis_arch::dram::{Buses, Command, Dram, Sharing, Standard};
@@ -17,7 +17,7 @@ pub(crate) struct DataBuses {
     /// Data moved.
     #[serde(rename = "moving_data_clocks")]
     pub(crate) moving_data: u64,
-    /// None did, by kind of wait; every kind is there.
+    /// None did, by kind of wait; every kind that the standard can have is there.
     #[serde(rename = "wait_clocks")]
     pub(crate) waits: BTreeMap<Wait, u64>,
     /// The same, by what the next transfer waited for: a constraint by its name in the standard, or a bus.
@@ -28,7 +28,7 @@ pub(crate) struct DataBuses {
 /// What limits a memory.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub(crate) struct Limit {
-    /// `data_bus`, `row_bus` or `column_bus` (`command_bus` where there is one for both), or the name of a kind of wait.
+    /// `data_bus`, or the name of a kind of wait: of a bus that is busy, or that most clocks are lost to.
     pub(crate) by: &'static str,
     /// Whether a bus is busy, or clocks of the data buses are lost to waits.
     pub(crate) how: How,
@@ -47,18 +47,9 @@ pub(crate) enum How {
 impl Limit {
     /// A bus that is as good as full, else what most clocks of the data buses are lost to. What is lost is charged
     /// transfer by transfer, so that a full command bus can show as many small waits: hence it is looked at first.
-    fn of(data: &DataBuses, commands: &CommandBuses, kind: Buses) -> Option<Self> {
-        let row_bus = match kind {
-            Buses::RowAndColumn => Wait::RowBus.name(),
-            // Then both shares are its own.
-            Buses::Single => "command_bus",
-        };
-        let buses = [
-            ("data_bus", data.share(data.moving_data)),
-            (row_bus, commands.row_utilization),
-            (Wait::ColumnBus.name(), commands.column_utilization),
-        ];
-        let full = buses.into_iter().find_map(|(by, busy)| {
+    fn of(data: &DataBuses, commands: &CommandBuses) -> Option<Self> {
+        let data_bus = ("data_bus", data.share(data.moving_data));
+        let full = iter::once(data_bus).chain(commands.each()).find_map(|(by, busy)| {
             let share = busy.filter(|share| *share >= FULL)?;
             Some(Self { by, how: How::Busy, share })
         });
@@ -74,11 +65,14 @@ impl Limit {
     }
 }
 
-/// Shares of the clocks in which commands were on the buses. Where a standard has one bus, both are its share.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-pub(crate) struct CommandBuses {
-    pub(crate) row_utilization: Option<f64>,
-    pub(crate) column_utilization: Option<f64>,
+/// Shares of the clocks in which commands were on the buses that a standard has.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub(crate) enum CommandBuses {
+    /// One for activates, precharges and refreshes, and one for reads and writes.
+    RowAndColumn { row_utilization: Option<f64>, column_utilization: Option<f64> },
+    /// One for all.
+    Single { utilization: Option<f64> },
 }
 
 impl CommandBuses {
@@ -96,14 +90,22 @@ impl CommandBuses {
             ratio(held.sum::<u64>() as f64, ticks.0 as f64)
         };
         match standard.buses {
-            Buses::RowAndColumn => Self {
+            Buses::RowAndColumn => Self::RowAndColumn {
                 row_utilization: busy(|command| !command.is_column()),
                 column_utilization: busy(Command::is_column),
             },
-            Buses::Single => {
-                let both = busy(|_| true);
-                Self { row_utilization: both, column_utilization: both }
-            }
+            Buses::Single => Self::Single { utilization: busy(|_| true) },
+        }
+    }
+
+    /// Each bus by the name of the waits for it, with its share.
+    fn each(self) -> Vec<(&'static str, Option<f64>)> {
+        match self {
+            Self::RowAndColumn { row_utilization, column_utilization } => vec![
+                (Wait::RowBus.name(), row_utilization),
+                (Wait::ColumnBus.name(), column_utilization),
+            ],
+            Self::Single { utilization } => vec![(Wait::CommandBus.name(), utilization)],
         }
     }
 }
@@ -114,7 +116,7 @@ const FULL: f64 = 0.9;
 impl DataBuses {
     pub(crate) fn of(stats: &Stats, standard: &Standard) -> Self {
         let lost = stats.lost.iter().map(|(cause, ticks)| (cause.clone(), ticks.0));
-        let mut waits: BTreeMap<Wait, u64> = Wait::ALL.iter().map(|wait| (*wait, 0)).collect();
+        let mut waits: BTreeMap<Wait, u64> = Wait::all_of(standard).map(|wait| (wait, 0)).collect();
         for (cause, ticks) in &stats.lost {
             *waits.entry(wait(cause, standard)).or_default() += ticks.0;
         }
@@ -128,6 +130,11 @@ impl DataBuses {
 
     pub(crate) fn share(&self, clocks: u64) -> Option<f64> {
         ratio(clocks as f64, self.elapsed as f64)
+    }
+
+    /// Lost to a kind of wait.
+    pub(crate) fn clocks_of(&self, wait: Wait) -> u64 {
+        self.waits.get(&wait).copied().unwrap_or_default()
     }
 
     /// Kinds of waits that there were, the longest first.
@@ -238,7 +245,7 @@ impl ChannelReport {
             bandwidth_utilization: data_buses.share(data_buses.moving_data),
             rows: RowOutcomes::of(&stats.rows),
             read_latency: ReadLatency::of(&stats.read_latency),
-            limited_by: Limit::of(&data_buses, &command_buses, dram.standard.buses),
+            limited_by: Limit::of(&data_buses, &command_buses),
             command_buses,
             data_buses,
         }
@@ -281,7 +288,7 @@ impl MemoryActivity {
             coalesced_write_bytes: all.coalesced * dram.transaction.0,
             rows: RowOutcomes::of(&all.rows),
             read_latency: ReadLatency::of(&all.read_latency),
-            limited_by: Limit::of(&data_buses, &command_buses, dram.standard.buses),
+            limited_by: Limit::of(&data_buses, &command_buses),
             command_buses,
             data_buses,
             channels: ChannelReport::of_all(channels, dram),
@@ -307,6 +314,10 @@ mod tests {
     use super::*;
 
     fn clocks(moving_data: u64, lost: &[(&str, u64)]) -> DataBuses {
+        clocks_of(&hbm2(), moving_data, lost)
+    }
+
+    fn clocks_of(standard: &Standard, moving_data: u64, lost: &[(&str, u64)]) -> DataBuses {
         let elapsed = moving_data + lost.iter().map(|(_, clocks)| clocks).sum::<u64>();
         let lost = lost.iter().map(|(cause, clocks)| ((*cause).to_owned(), Ticks(*clocks)));
         let stats = Stats {
@@ -315,7 +326,7 @@ mod tests {
             lost: lost.collect(),
             ..Stats::default()
         };
-        DataBuses::of(&stats, &hbm2())
+        DataBuses::of(&stats, standard)
     }
 
     fn hbm2() -> Standard {
@@ -324,21 +335,39 @@ mod tests {
 
     #[test]
     fn the_limit_is_the_longest_wait_unless_a_bus_is_full() {
-        let idle = CommandBuses { row_utilization: Some(0.89), column_utilization: Some(0.5) };
+        let buses = |rows, columns| CommandBuses::RowAndColumn {
+            row_utilization: rows,
+            column_utilization: columns,
+        };
+        let idle = buses(Some(0.89), Some(0.5));
         let limit = |moving, lost: &[_], commands| {
-            Limit::of(&clocks(moving, lost), &commands, Buses::RowAndColumn)
+            Limit::of(&clocks(moving, lost), &commands)
                 .map(|limit| (limit.by, limit.how, limit.share))
         };
         let lost = [("tCCD_L", 20), ("row bus", 30)];
         assert_eq!(limit(50, &lost, idle), Some(("row_bus", How::Lost, 0.3)));
         assert_eq!(limit(450, &lost, idle), Some(("data_bus", How::Busy, 0.9)));
         assert_eq!(limit(449, &lost, idle).expect("time passed").1, How::Lost);
-        let full = CommandBuses { row_utilization: Some(0.9), ..idle };
+        let full = buses(Some(0.9), Some(0.5));
         assert_eq!(limit(50, &[("tCCD_L", 50)], full), Some(("row_bus", How::Busy, 0.9)));
-        assert_eq!(limit(0, &[], CommandBuses::default()), None);
-        let one = CommandBuses { column_utilization: Some(0.9), ..full };
-        let limit = Limit::of(&clocks(50, &[("tCCD_L", 50)]), &one, Buses::Single);
-        assert_eq!(limit.expect("time passed").title(), "command bus");
+        let full = buses(Some(0.5), Some(0.9));
+        assert_eq!(limit(50, &[("tCCD_L", 50)], full), Some(("column_bus", How::Busy, 0.9)));
+        assert_eq!(limit(0, &[], buses(None, None)), None);
+    }
+
+    #[test]
+    fn where_there_is_one_command_bus_every_key_says_so() {
+        let standard = Standard::preset("ddr4").expect("a standard of ours");
+        let clocks = clocks_of(&standard, 50, &[("tCCD_L", 20), ("command bus", 30)]);
+        assert_eq!(clocks.waits.get(&Wait::CommandBus), Some(&30));
+        assert_eq!([Wait::RowBus, Wait::ColumnBus].map(|wait| clocks.waits.get(&wait)), [None; 2]);
+        let limit = |utilization| {
+            let commands = CommandBuses::Single { utilization: Some(utilization) };
+            let limit = Limit::of(&clocks, &commands).expect("time passed");
+            (limit.title(), limit.how)
+        };
+        assert_eq!(limit(0.89), ("command bus".to_owned(), How::Lost));
+        assert_eq!(limit(0.9), ("command bus".to_owned(), How::Busy));
     }
 
     #[test]
@@ -367,12 +396,15 @@ mod tests {
             stats.commands[command.index()] = count;
         }
         let busy = |dram: &Dram| {
-            let buses = CommandBuses::of(&stats, dram);
-            [buses.row_utilization, buses.column_utilization]
+            CommandBuses::of(&stats, dram)
+                .each()
+                .into_iter()
+                .filter_map(|(_, share)| share)
+                .collect::<Vec<_>>()
         };
         // HBM2: an activate takes two clocks of a bus of its own kind. DDR4: one bus, a clock each.
-        assert_eq!(busy(&memory("hbm2", Sharing::Shared)), [Some(0.25), Some(0.4)]);
-        assert_eq!(busy(&memory("hbm2", Sharing::Split)), [Some(0.125), Some(0.2)]);
-        assert_eq!(busy(&memory("ddr4", Sharing::Shared)), [Some(0.55), Some(0.55)]);
+        assert_eq!(busy(&memory("hbm2", Sharing::Shared)), [0.25, 0.4]);
+        assert_eq!(busy(&memory("hbm2", Sharing::Split)), [0.125, 0.2]);
+        assert_eq!(busy(&memory("ddr4", Sharing::Shared)), [0.55]);
     }
 }

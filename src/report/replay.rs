@@ -16,7 +16,7 @@ use tamis_dram::{DramEnergy, Kind, Standby, Stats, command_energy, energy, stand
 
 use super::{memory::MemoryActivity, ratio};
 
-/// Number of the layout of this value; grows when a key changes its meaning or goes away.
+/// Number of the layout of this value; grows with the first release in which a key changes its meaning or is gone.
 const SCHEMA: u32 = 2;
 
 /// What was asked.

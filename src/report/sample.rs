@@ -122,9 +122,18 @@ pub(crate) fn decode() -> Outcome {
 /// One channel of two data buses, at twice the clock of the core: three in four accesses find their row, and the buses
 /// move data in a quarter of the cycles.
 fn memory(outcome: &Outcome) -> MemoryActivity {
-    let dram = Dram::new("hbm2", 1, "tamis", Controller::usual()).expect("a memory");
+    memory_of("hbm2", "row bus", outcome)
+}
+
+/// The same of a standard with one bus for all commands.
+pub(crate) fn memory_with_one_bus() -> MemoryActivity {
+    memory_of("ddr4", "command bus", &decode())
+}
+
+fn memory_of(standard: &str, bus: &str, outcome: &Outcome) -> MemoryActivity {
+    let dram = Dram::new(standard, 1, "tamis", Controller::usual()).expect("a memory");
     let bus_cycles = 4 * outcome.elapsed.0;
-    let lost = [("no request", 2), ("row bus", 3), ("tRCD", 1), ("tFAW", 4), ("refresh", 2)];
+    let lost = [("no request", 2), (bus, 3), ("tRCD", 1), ("tFAW", 4), ("refresh", 2)];
     let lost = lost.map(|(cause, parts)| (cause.to_owned(), Ticks(bus_cycles * parts / 16)));
     let rows = tamis_dram::Rows { hits: 3, misses: 1, conflicts: 0 };
     let mut stats = Stats {

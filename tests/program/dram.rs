@@ -412,4 +412,11 @@ fn a_standard_with_one_command_bus_is_told_of_that() {
     assert!(!table.contains("row-command bus") && !table.contains("the column bus"), "{table}");
     let report = replayed(&random, &more);
     assert_eq!(report["limited_by"]["by"], "command_bus");
+    assert!(report["command_buses"]["utilization"].as_f64().is_some_and(|share| share > 0.9));
+    assert!(number(&report["data_buses"]["wait_clocks"]["command_bus"]) > 0);
+    assert!(number(&report["data_buses"]["lost_clocks"]["command bus"]) > 0);
+    let printed = report.to_string();
+    for key in ["row_bus", "column_bus", "row bus", "column bus", "row_utilization"] {
+        assert!(!printed.contains(key), "{key}");
+    }
 }

@@ -222,7 +222,7 @@ impl Channel {
         stats.data_ticks = Ticks((reads + writes) * self.fixed.burst);
         stats.channel_ticks = Ticks(self.now);
         stats.pseudo_ticks = self.banks.residency(self.now);
-        stats.lost = self.lost.up_to(self.now, &self.timing.causes);
+        stats.lost = self.lost.up_to(self.now, &self.timing.causes, self.fixed.single_bus);
         stats
     }
 

@@ -21,6 +21,8 @@ pub(crate) const NO_REQUEST: &str = "no request";
 /// The command was legal, but its bus carried others, or older ones were preferred.
 pub(crate) const COLUMN_BUS: &str = "column bus";
 pub(crate) const ROW_BUS: &str = "row bus";
+/// Both, where there is one bus for all commands.
+pub(crate) const COMMAND_BUS: &str = "command bus";
 /// A refresh, and the wait of others for it.
 pub(crate) const REFRESH: &str = "refresh";
 /// Requests wait, and no command has issued yet to say why.
@@ -75,7 +77,11 @@ enum Other {
     Waiting,
 }
 
-const OTHERS: [&str; 5] = [NO_REQUEST, COLUMN_BUS, ROW_BUS, REFRESH, WAITING];
+/// What those are called, in their order.
+fn other_names(single_bus: bool) -> [&'static str; 5] {
+    let [column, row] = if single_bus { [COMMAND_BUS; 2] } else { [COLUMN_BUS, ROW_BUS] };
+    [NO_REQUEST, column, row, REFRESH, WAITING]
+}
 
 impl Lost {
     pub(crate) fn new(causes: usize, buses: usize, banks_per_bus: usize, burst: u64) -> Self {
@@ -184,7 +190,12 @@ impl Lost {
     }
 
     /// The ticks lost up to `now`, by cause; none that is 0.
-    pub(crate) fn up_to(&self, now: u64, causes: &Causes) -> BTreeMap<String, Ticks> {
+    pub(crate) fn up_to(
+        &self,
+        now: u64,
+        causes: &Causes,
+        single_bus: bool,
+    ) -> BTreeMap<String, Ticks> {
         let mut others = self.others;
         for bus in &self.buses {
             let waits =
@@ -194,7 +205,7 @@ impl Lost {
         }
         let mut lost = BTreeMap::new();
         let table = causes.names.iter().map(String::as_str).zip(&self.ticks);
-        for (name, &ticks) in table.chain(OTHERS.into_iter().zip(&others)) {
+        for (name, &ticks) in table.chain(other_names(single_bus).into_iter().zip(&others)) {
             if ticks > 0 {
                 *lost.entry(name.to_owned()).or_default() += Ticks(ticks);
             }

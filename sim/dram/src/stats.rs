@@ -29,7 +29,8 @@ pub struct Stats {
     /// Ticks that data buses of pseudo-channels moved data.
     pub data_ticks: Ticks,
     /// Ticks that they did not, by what they waited for: a constraint by the name that the standard's file gives
-    /// it, `row bus`, `column bus`, `refresh`, or `no request`. With `data_ticks` all ticks of `pseudo_ticks`.
+    /// it, `row bus`, `column bus` (`command bus` where a standard has one), `refresh`, `no request` or
+    /// `still waiting`. With `data_ticks` all ticks of `pseudo_ticks`.
     pub lost: BTreeMap<String, Ticks>,
     /// From arrival to last beat, of reads.
     pub read_latency: Latencies,

@@ -2,10 +2,10 @@
 
 use tamis_arch::{
     choices,
-    dram::{Command, Constraint, Level, Standard},
+    dram::{Buses, Command, Constraint, Level, Standard},
 };
 
-use crate::lost::{COLUMN_BUS, NO_REQUEST, REFRESH, ROW_BUS, WAITING};
+use crate::lost::{COLUMN_BUS, COMMAND_BUS, NO_REQUEST, REFRESH, ROW_BUS, WAITING};
 
 choices! {
     /// What data buses wait for.
@@ -16,6 +16,8 @@ choices! {
         ColumnBus = "column_bus",
         /// The bus of the row commands.
         RowBus = "row_bus",
+        /// The bus of all commands.
+        CommandBus = "command_bus",
         /// The distance of column commands (tCCD).
         ColumnSpacing = "column_spacing",
         /// The distance of row commands to different banks (tRRD, tFAW).
@@ -32,14 +34,25 @@ choices! {
 }
 
 impl Wait {
+    /// The kinds that a memory of this standard can have: its own command buses, and all others.
+    pub fn all_of(standard: &Standard) -> impl Iterator<Item = Self> {
+        let buses = standard.buses;
+        Self::ALL.iter().copied().filter(move |wait| match wait {
+            Self::RowBus | Self::ColumnBus => buses == Buses::RowAndColumn,
+            Self::CommandBus => buses == Buses::Single,
+            _ => true,
+        })
+    }
+
     /// The kind of a cause of [`Stats::lost`](crate::Stats::lost), counted in a memory of this standard; `None`
     /// of a name that is no cause there.
     #[must_use]
     pub fn of(cause: &str, standard: &Standard) -> Option<Self> {
-        match cause {
+        let kind = match cause {
             NO_REQUEST => Some(Self::NoRequest),
             COLUMN_BUS => Some(Self::ColumnBus),
             ROW_BUS => Some(Self::RowBus),
+            COMMAND_BUS => Some(Self::CommandBus),
             REFRESH => Some(Self::Refresh),
             WAITING => Some(Self::StillWaiting),
             name => {
@@ -48,7 +61,8 @@ impl Wait {
                 let first = rules.clone().find(|rule| !is_refresh(rule.to));
                 first.or_else(|| rules.next()).map(Self::behind)
             }
-        }
+        };
+        kind.filter(|kind| Self::all_of(standard).any(|wait| wait == *kind))
     }
 
     fn behind(rule: &Constraint) -> Self {
@@ -102,5 +116,9 @@ mod tests {
         let standard = Standard::preset("hbm2").expect("a standard of ours");
         assert_eq!(Wait::of("row bus", &standard), Some(Wait::RowBus));
         assert_eq!(Wait::of("lunch", &standard), None);
+        assert_eq!(Wait::of("command bus", &standard), None);
+        let one_bus = Standard::preset("ddr4").expect("a standard of ours");
+        assert_eq!(Wait::of("command bus", &one_bus), Some(Wait::CommandBus));
+        assert_eq!(Wait::of("row bus", &one_bus), None);
     }
 }

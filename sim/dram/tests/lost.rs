@@ -61,6 +61,23 @@ fn a_stream_loses_to_refresh_what_refresh_takes() {
     assert!((refresh / interval..1.25 * refresh / interval).contains(&found), "{found}");
 }
 
+#[test]
+fn commands_of_all_kinds_wait_for_one_bus_where_there_is_one() {
+    let run = |standard| {
+        let dram = Dram::new(standard, 1, "RoBaRaCoCh", Controller::usual()).expect("a memory");
+        replay(&dram, mixed(1, 1), 32, Injection::InOrder).stats
+    };
+    for (standard, there, gone) in [
+        ("hbm2", &["row bus", "column bus"][..], &["command bus"][..]),
+        ("hbm2-release", &["command bus"], &["row bus", "column bus"]),
+        ("ddr5", &["command bus"], &["row bus", "column bus"]),
+    ] {
+        let lost = run(standard).lost;
+        let told = |bus: &&str| lost.contains_key(*bus);
+        assert!(there.iter().all(told) && !gone.iter().any(told), "{standard}: {lost:?}");
+    }
+}
+
 /// While a bank waits for its refresh, its command bus serves no other: that is a loss to refresh, not to the bus.
 #[test]
 fn what_refresh_of_single_banks_costs_is_said_to_be_refresh() {

@@ -7,7 +7,7 @@ use tamis_dram::Wait;
 
 use super::{Energy, ReplayReport};
 use crate::{
-    report::memory::{self, How, Limit, ReadLatency},
+    report::memory::{self, CommandBuses, How, Limit, ReadLatency},
     text::{bytes, bytes_per_second, counted, grouped, joules, or_dash, percent, plain, seconds},
 };
 
@@ -115,13 +115,17 @@ fn write_speed(report: &ReplayReport<'_>, lines: &mut Lines<'_>) -> io::Result<(
 }
 
 fn write_command_buses(report: &ReplayReport<'_>, lines: &mut Lines<'_>) -> io::Result<()> {
-    let commands = &report.activity.command_buses;
-    let rows = or_dash(commands.row_utilization, percent);
-    if has_one_bus(report) {
-        return lines.line("command bus", &rows, "busy, with every kind of command");
+    match report.activity.command_buses {
+        CommandBuses::Single { utilization } => {
+            let share = or_dash(utilization, percent);
+            lines.line("command bus", &share, "busy, with every kind of command")
+        }
+        CommandBuses::RowAndColumn { row_utilization, column_utilization } => {
+            let columns = or_dash(column_utilization, percent);
+            let note = format!("busy; the column bus {columns}");
+            lines.line("row-command bus", &or_dash(row_utilization, percent), &note)
+        }
     }
-    let columns = format!("busy; the column bus {}", or_dash(commands.column_utilization, percent));
-    lines.line("row-command bus", &rows, &columns)
 }
 
 /// How evenly the channels are used, where there are several.
@@ -202,11 +206,11 @@ fn write_cycles(report: &ReplayReport<'_>, lines: &mut Lines<'_>) -> io::Result<
 
 /// What a wait is, in a line, with the constraints behind it.
 fn meaning(wait: Wait, report: &ReplayReport<'_>) -> String {
-    let bus = if has_one_bus(report) { "the command bus" } else { "their command bus" };
     let what = match wait {
         Wait::NoRequest => return "none for this bus has reached the queue".to_owned(),
-        Wait::ColumnBus => return format!("reads and writes wait for {bus}"),
-        Wait::RowBus => return format!("activates and precharges wait for {bus}"),
+        Wait::ColumnBus => return "reads and writes wait for their command bus".to_owned(),
+        Wait::RowBus => return "activates and precharges wait for their command bus".to_owned(),
+        Wait::CommandBus => return "commands of all kinds wait for it".to_owned(),
         Wait::Refresh => return "banks are refreshed".to_owned(),
         Wait::StillWaiting => return "nothing has been issued for them yet".to_owned(),
         Wait::ColumnSpacing => "reads, or writes, keep their distance",

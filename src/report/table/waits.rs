@@ -26,9 +26,9 @@ pub(super) fn write(phases: &[&PhaseReport], grid: &mut Grid) {
     row("moving data", &|buses| buses.moving_data);
     let met = |wait: &&Wait| {
         let mut buses = phases.iter().map(|phase| &phase.dram.activity.data_buses);
-        buses.any(|buses| buses.waits[wait] > 0)
+        buses.any(|buses| buses.clocks_of(**wait) > 0)
     };
     for wait in Wait::ALL.iter().filter(met) {
-        row(&title(*wait), &|buses| buses.waits[wait]);
+        row(&title(*wait), &|buses| buses.clocks_of(*wait));
     }
 }
