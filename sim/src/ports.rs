@@ -1,5 +1,7 @@
 //! A link for each of many ports, looked through without asking the empty ones.
 
+use std::ops::Range;
+
 use tamis_arch::units::Cycle;
 
 use crate::{clock::Clock, link::Link, outcome::Block, slots::Slots};
@@ -35,25 +37,27 @@ impl PortSet {
         self.words.iter().all(|&word| word == 0)
     }
 
-    /// The ports, in order.
+    /// The words of the set, which is looked through a word at a time.
     #[inline]
-    pub fn iter(&self) -> impl Iterator<Item = usize> {
-        (0..).zip(&self.words).flat_map(|(word, &bits)| ports_of(word, bits))
+    #[must_use]
+    pub fn words(&self) -> Range<usize> {
+        0..self.words.len()
+    }
+
+    /// The ports of a word as it is now, in order. The set may change meanwhile.
+    #[inline]
+    pub fn of_word(&self, word: usize) -> impl Iterator<Item = usize> + use<> {
+        let mut bits = self.words[word];
+        std::iter::from_fn(move || {
+            let first = (bits != 0).then_some(word * WORD + bits.trailing_zeros() as usize)?;
+            bits &= bits - 1;
+            Some(first)
+        })
     }
 }
 
 /// Ports in a word of a set.
 const WORD: usize = u64::BITS as usize;
-
-/// The ports whose bits are set in one word of a set, in order.
-#[inline]
-fn ports_of(word: usize, mut bits: u64) -> impl Iterator<Item = usize> {
-    std::iter::from_fn(move || {
-        let first = (bits != 0).then_some(word * WORD + bits.trailing_zeros() as usize)?;
-        bits &= bits - 1;
-        Some(first)
-    })
-}
 
 /// Links of one kind between two blocks, one a port.
 ///
@@ -104,10 +108,16 @@ impl<T> Ports<T> {
         let lands = self.links[port].push(clock.now(), item);
         self.filled.insert(port);
         if self.last_push != clock.now() {
-            self.last_push = clock.now();
-            clock.note_move();
-            clock.wake(self.to, lands);
+            self.note_push(clock, lands);
         }
+    }
+
+    /// Notes the first push of a cycle. Apart, so that the others are short.
+    #[inline(never)]
+    fn note_push(&mut self, clock: &mut Clock, lands: Cycle) {
+        self.last_push = clock.now();
+        clock.note_move();
+        clock.wake(self.to, lands);
     }
 
     /// [`Link::pop`].
@@ -143,8 +153,8 @@ impl<T> Ports<T> {
     /// whether it is.
     #[inline]
     pub fn pop_each(&mut self, clock: &mut Clock, mut takes: impl FnMut(usize, &T) -> bool) {
-        for word in 0..self.filled.words.len() {
-            for port in ports_of(word, self.filled.words[word]) {
+        for word in self.filled.words() {
+            for port in self.filled.of_word(word) {
                 self.pop_if(port, clock, |item| takes(port, item));
             }
         }
@@ -181,7 +191,7 @@ mod tests {
                 }
             }
             prop_assert_eq!(set.is_empty(), expected.is_empty());
-            prop_assert!(set.iter().eq(expected));
+            prop_assert!(set.words().flat_map(|word| set.of_word(word)).eq(expected));
         }
     }
 

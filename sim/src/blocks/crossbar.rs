@@ -53,10 +53,9 @@ pub struct Crossbar {
     ports: Vec<Port>,
     /// Ports that any lane wants.
     wanting: PortSet,
-    /// Lanes that a port took from in this cycle.
-    granted: Vec<usize>,
     issued: u64,
-    reads: u64,
+    granted: u64,
+    /// Of the granted, the write-back's.
     writes: u64,
     responses: u64,
 }
@@ -111,84 +110,88 @@ impl Crossbar {
             ports_log2: ports.ilog2(),
             ports: vec![Port { wanted: 0, after_winner: !1 }; channels * ports as usize],
             wanting: PortSet::new(channels * ports as usize),
-            granted: Vec::new(),
             issued: 0,
-            reads: 0,
+            granted: 0,
             writes: 0,
             responses: 0,
         }
     }
 
-    /// Takes a flight when every lane that it uses has room: lanes go in lock step.
+    /// Takes a flight when every lane that it uses has room: lanes go in lock step. And a write.
     fn take(&mut self, clock: &mut Clock, ports: &mut CrossbarPorts<'_>) -> bool {
-        let mut took = false;
-        let has_room = |queue: &VecDeque<Offer>| queue.len() < self.queue_limit;
-        if let Some(flight) = ports.flights.peek(clock)
-            && flight.iter().all(|each| has_room(&self.queues[usize::from(each.lane)]))
-        {
-            for transaction in ports.flights.pop(clock).expect("it was seen") {
-                self.offer(usize::from(transaction.lane), &transaction, ports.mapping);
-            }
-            took = true;
-        }
+        let fits = |lane: usize| self.queues[lane].len() < self.queue_limit;
+        let flight = ports.flights.pop_if(clock, |flight| {
+            flight.iter().all(|transaction| fits(usize::from(transaction.lane)))
+        });
         let write_lane = self.queues.len() - 1;
-        if self.queues[write_lane].len() < self.queue_limit
-            && let Some(transaction) = ports.writes.pop(clock)
-        {
-            self.offer(write_lane, &transaction, ports.mapping);
-            took = true;
+        let write = if fits(write_lane) { ports.writes.pop(clock) } else { None };
+        for transaction in flight.iter().flatten().chain(&write) {
+            self.offer(transaction, ports.mapping);
         }
-        took
+        flight.is_some() || write.is_some()
     }
 
-    fn offer(&mut self, lane: usize, transaction: &Transaction, mapping: &Mapping) {
+    fn offer(&mut self, transaction: &Transaction, mapping: &Mapping) {
         let location = mapping.decode(transaction.address);
         let port_in_channel = location.pseudo & ((1 << self.ports_log2) - 1);
         let port = (location.channel << self.ports_log2 | port_in_channel) as usize;
         let routed = Routed { response: transaction.response(), location };
-        let queue = &mut self.queues[lane];
+        let queue = &mut self.queues[usize::from(transaction.lane)];
         queue.push_back(Offer { stamp: self.issued, port, routed });
         self.issued += 1;
         if queue.len() == 1 {
-            self.show(lane, port);
+            self.show(1 << transaction.lane, port);
         }
     }
 
-    /// Lets a port know that the oldest transaction of a lane wants it.
-    fn show(&mut self, lane: usize, port: usize) {
-        self.ports[port].wanted |= 1 << lane;
+    /// Lets a port know that the oldest transaction of a lane, given as its bit, wants it.
+    #[inline]
+    fn show(&mut self, lane: u128, port: usize) {
+        self.ports[port].wanted |= lane;
         self.wanting.insert(port);
     }
 
-    /// Grants each port to one of the lanes that want it.
-    fn grant(&mut self, clock: &mut Clock, requests: &mut Ports<Routed>) -> bool {
-        for port in self.wanting.iter() {
-            let outstanding = &mut self.outstanding[port >> self.ports_log2];
-            if *outstanding < self.outstanding_limit && requests.can_push(port, clock) {
+    /// Grants each port to one of the lanes that want it; how many were granted.
+    fn grant(&mut self, clock: &mut Clock, requests: &mut Ports<Routed>) -> u64 {
+        // Lanes that a port took from: what comes behind is offered from the next cycle on.
+        let mut granted = 0;
+        let mut count = 0;
+        for word in self.wanting.words() {
+            for index in self.wanting.of_word(word) {
+                let port = &mut self.ports[index];
+                let wanted = port.wanted & !granted;
+                let outstanding = &mut self.outstanding[index >> self.ports_log2];
+                if wanted == 0
+                    || *outstanding >= self.outstanding_limit
+                    || !requests.can_push(index, clock)
+                {
+                    continue;
+                }
+                let winner = port.winner(wanted, self.arbiter, &self.queues);
+                port.wanted ^= winner;
+                if port.wanted == 0 {
+                    self.wanting.remove(index);
+                }
                 *outstanding += 1;
-                let lane = self.ports[port].grant(self.arbiter, &self.queues);
-                self.granted.push(lane);
+                granted |= winner;
+                count += 1;
+                requests.push(index, clock, self.next_of(winner));
             }
         }
-        let granted = !self.granted.is_empty();
-        // Not before every port has chosen: what comes behind is offered from the next cycle on.
-        while let Some(lane) = self.granted.pop() {
-            let Offer { port, routed, .. } =
-                self.queues[lane].pop_front().expect("a lane that wants has an offer");
-            requests.push(port, clock, routed);
-            if self.ports[port].wanted == 0 {
-                self.wanting.remove(port);
-            }
-            if let Some(next) = self.queues[lane].front() {
-                self.show(lane, next.port);
-            }
-            if lane + 1 == self.queues.len() {
-                self.writes += 1;
-            } else {
-                self.reads += 1;
-            }
+        self.granted += count;
+        count
+    }
+
+    /// Takes the oldest transaction of a lane, given as its bit, and shows the next.
+    fn next_of(&mut self, lane: u128) -> Routed {
+        let index = lane.trailing_zeros() as usize;
+        let queue = &mut self.queues[index];
+        let offer = queue.pop_front().expect("a lane that wants has an offer");
+        if let Some(next) = queue.front().map(|offer| offer.port) {
+            self.show(lane, next);
         }
-        granted
+        self.writes += u64::from(index + 1 == self.queues.len());
+        offer.routed
     }
 
     /// Brings back at most one response a lane; writes are only acknowledged. Whether any came, and
@@ -225,22 +228,21 @@ impl Crossbar {
 }
 
 impl Port {
-    /// Gives the port to one of the lanes that want it.
-    fn grant(&mut self, arbiter: Arbiter, queues: &[VecDeque<Offer>]) -> usize {
+    /// The lane that wins the port of those that want it, as its bit.
+    fn winner(&mut self, wanted: u128, arbiter: Arbiter, queues: &[VecDeque<Offer>]) -> u128 {
         let winner = match arbiter {
-            Arbiter::Fixed => lowest(self.wanted),
+            Arbiter::Fixed => lowest(wanted),
             Arbiter::RoundRobin => {
-                let after = self.wanted & self.after_winner;
-                lowest(if after == 0 { self.wanted } else { after })
+                let after = wanted & self.after_winner;
+                lowest(if after == 0 { wanted } else { after })
             }
             Arbiter::Oldest => {
                 let stamp = |lane: &usize| queues[*lane].front().map(|oldest| oldest.stamp);
-                1 << ones(self.wanted).min_by_key(stamp).expect("a lane wants it")
+                1 << ones(wanted).min_by_key(stamp).expect("a lane wants it")
             }
         };
-        self.wanted ^= winner;
-        self.after_winner = !(winner | (winner - 1));
-        winner.trailing_zeros() as usize
+        self.after_winner = winner.wrapping_neg() ^ winner;
+        winner
     }
 }
 
@@ -265,7 +267,7 @@ impl Component for Crossbar {
         let (back, left) = self.bring_back(clock, &mut ports);
         let granted = self.grant(clock, ports.requests);
         let took = self.take(clock, &mut ports);
-        let moved = back || granted || took;
+        let moved = back || granted > 0 || took;
         let holds = left || !self.wanting.is_empty() || ports.flights.peek(clock).is_some();
         let doing = match (moved, holds) {
             (true, _) => Doing::Busy,
@@ -291,9 +293,9 @@ impl Component for Crossbar {
         let matrix = |inputs, outputs, width| Action::Crossbar { inputs, outputs, width };
         // Addresses of all, data of the write-back alone, and data back to the fetch lanes.
         let events = vec![
-            Events { action: queue(address), count: self.reads },
+            Events { action: queue(address), count: self.granted - self.writes },
             Events { action: queue(write), count: self.writes },
-            Events { action: matrix(lanes + 1, ports, address), count: self.reads + self.writes },
+            Events { action: matrix(lanes + 1, ports, address), count: self.granted },
             Events { action: matrix(1, ports, data), count: self.writes },
             Events { action: matrix(ports, lanes, data), count: self.responses },
         ];
