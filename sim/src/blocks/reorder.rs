@@ -9,7 +9,7 @@ use tamis_arch::{
 use crate::{
     clock::{Clock, Wake},
     component::Component,
-    items::{Arrivals, Destination, LaneCredits, MAX_LANES, Response, Returns},
+    items::{Arrivals, Destination, LaneCredits, MAX_LANES, Returns},
     link::Link,
     outcome::{Block, BlockOutcome},
     stats::{Doing, Ledger},
@@ -23,12 +23,19 @@ pub struct Reorder {
     data: Bits,
     ledger: Ledger,
     /// The lanes' buffers, rings of responses: the first slot of each lane, the second of each, and so on.
-    slots: Box<[Option<Response>]>,
+    slots: Box<[Option<Waiting>]>,
     /// Where each lane's oldest request has its slot.
     heads: Box<[usize]>,
     /// Lanes whose oldest response has come, as a bit mask.
     ready: LaneCredits,
     responses: u64,
+}
+
+/// A response that waits for its turn.
+#[derive(Clone, Copy)]
+struct Waiting {
+    to: Destination,
+    ends_flight: bool,
 }
 
 /// The reorder buffers' links.
@@ -59,75 +66,56 @@ impl Reorder {
     }
 
     fn store(&mut self, returns: &Returns) {
-        let lanes = self.heads.len();
-        for &response in returns {
+        let Self { slots, heads, .. } = self;
+        let mut ready = self.ready;
+        for response in returns {
             let lane = usize::from(response.lane);
-            let place = response.slot as usize * lanes + lane;
-            let slot = &mut self.slots[place];
+            let place = response.slot as usize * heads.len() + lane;
+            let slot = &mut slots[place];
             assert!(slot.is_none(), "a slot is claimed once");
-            *slot = Some(response);
-            self.ready |= LaneCredits::from(place == self.heads[lane]) << lane;
+            *slot = Some(Waiting { to: response.to, ends_flight: response.ends_flight });
+            ready |= LaneCredits::from(heads[lane] == place) << lane;
         }
+        self.ready = ready;
         self.responses += returns.len() as u64;
     }
 
-    /// Whether anything can leave: the oldest response of a lane, or the whole oldest row.
-    fn ready(&self) -> bool {
+    /// Lanes that can move on: those whose oldest response has come; or all, when the whole oldest row has.
+    fn movable(&self) -> LaneCredits {
         match self.join {
-            Join::Lane => self.ready != 0,
-            Join::Row => self.row().is_some(),
+            Join::Lane => self.ready,
+            Join::Row if self.has_row() => LaneCredits::MAX >> (MAX_LANES - self.heads.len()),
+            Join::Row => 0,
         }
     }
 
-    /// Lanes that the oldest row uses, if all of them have arrived.
-    fn row(&self) -> Option<usize> {
-        for (index, &head) in self.heads.iter().enumerate() {
-            if self.slots[head]?.ends_flight {
-                return Some(index + 1);
-            }
-        }
-        None
+    /// Whether the oldest row has come, up to the lane that ends it.
+    fn has_row(&self) -> bool {
+        let mut oldest = self.heads.iter().map_while(|&head| self.slots[head]);
+        oldest.any(|response| response.ends_flight)
     }
 
-    /// Takes what can leave in one cycle.
-    fn release(&mut self) -> (Arrivals, LaneCredits) {
-        match self.join {
-            Join::Lane => {
-                let ready = self.ready;
-                let mut arrivals = Arrivals::with_capacity(ready.count_ones() as usize);
-                let mut rest = ready;
-                while rest != 0 {
-                    let oldest = self.pass(rest.trailing_zeros() as usize);
-                    add(&mut arrivals, oldest.expect("the lane is ready"));
-                    rest &= rest - 1;
-                }
-                (arrivals, ready)
+    /// Moves lanes on to their next slots; what their oldest held. The lanes of a row that are not used
+    /// hold nothing.
+    fn release(&mut self, lanes: LaneCredits) -> Arrivals {
+        let Self { slots, heads, .. } = self;
+        let mut arrivals = Arrivals::with_capacity(lanes.count_ones() as usize);
+        let mut ready = self.ready & !lanes;
+        let mut rest = lanes;
+        while rest != 0 {
+            let lane = rest.trailing_zeros() as usize;
+            rest &= rest - 1;
+            let head = heads[lane];
+            if let Some(oldest) = slots[head].take() {
+                add(&mut arrivals, oldest.to);
             }
-            Join::Row => {
-                let used = self.row().expect("a row is ready");
-                let mut arrivals = Arrivals::with_capacity(used);
-                for lane in 0..self.heads.len() {
-                    if let Some(to) = self.pass(lane).filter(|_| lane < used) {
-                        add(&mut arrivals, to);
-                    }
-                }
-                (arrivals, LaneCredits::MAX >> (MAX_LANES - self.heads.len()))
-            }
+            let behind = head + heads.len();
+            let next = if behind < slots.len() { behind } else { lane };
+            heads[lane] = next;
+            ready |= LaneCredits::from(slots[next].is_some()) << lane;
         }
-    }
-
-    /// Moves a lane on to its next slot; where what its oldest held goes to.
-    fn pass(&mut self, lane: usize) -> Option<Destination> {
-        let head = self.heads[lane];
-        let oldest = self.slots[head].take();
-        let behind = head + self.heads.len();
-        let next = if behind < self.slots.len() { behind } else { lane };
-        self.heads[lane] = next;
-        match self.slots[next] {
-            Some(_) => self.ready |= 1 << lane,
-            None => self.ready &= !(1 << lane),
-        }
-        oldest.map(|response| response.to)
+        self.ready = ready;
+        arrivals
     }
 }
 
@@ -148,14 +136,13 @@ impl Component for Reorder {
             self.store(&returns);
             moved = true;
         }
-        let ready = self.ready();
-        if ready && ports.arrivals.can_push(clock) && ports.lane_credits.can_push(clock) {
-            let (arrivals, credits) = self.release();
-            ports.arrivals.push(clock, arrivals);
-            ports.lane_credits.push(clock, credits);
+        let lanes = self.movable();
+        if lanes != 0 && ports.arrivals.can_push(clock) && ports.lane_credits.can_push(clock) {
+            ports.arrivals.push(clock, self.release(lanes));
+            ports.lane_credits.push(clock, lanes);
             moved = true;
         }
-        let doing = match (moved, ready) {
+        let doing = match (moved, lanes != 0) {
             (true, _) => Doing::Busy,
             (false, true) => Doing::Blocked,
             (false, false) => Doing::Starved,

@@ -113,6 +113,7 @@ impl Cursor for KeyCursor {
         self.batch
     }
 
+    #[inline]
     fn needs(&self, batch: &Batch) -> Needs {
         let starts = self.unit == 0 && self.key == 0 && self.index == 0;
         let takes = starts && self.pass != KeyPass::Lsb && !self.claimed;
@@ -123,6 +124,7 @@ impl Cursor for KeyCursor {
         }
     }
 
+    #[inline]
     fn run(&self, batch: &Batch, bytes: u64) -> Run {
         let (stream, unit) = self.unit(batch);
         let token = batch.token(self.block * batch.keys_per_line + self.key);
@@ -133,6 +135,7 @@ impl Cursor for KeyCursor {
         }
     }
 
+    #[inline]
     fn advance(&mut self, batch: &Batch, count: u32) -> bool {
         self.index += count;
         if self.index < self.unit(batch).1.count {
@@ -175,11 +178,13 @@ impl Cursor for QueryCursor {
         self.batch
     }
 
+    #[inline]
     fn needs(&self, _batch: &Batch) -> Needs {
         let starts = self.unit == 0 && self.index == 0;
         Needs { queries: u32::from(starts), ..Needs::default() }
     }
 
+    #[inline]
     fn run(&self, batch: &Batch, bytes: u64) -> Run {
         let token = batch.queries[self.query as usize].token;
         let unit = &batch.query_units[self.unit];
@@ -190,6 +195,7 @@ impl Cursor for QueryCursor {
         }
     }
 
+    #[inline]
     fn advance(&mut self, batch: &Batch, count: u32) -> bool {
         self.index += count;
         if self.index < batch.query_units[self.unit].count {
@@ -236,10 +242,12 @@ impl Cursor for ValueCursor {
         self.ids.batch
     }
 
+    #[inline]
     fn needs(&self, _batch: &Batch) -> Needs {
         Needs::default()
     }
 
+    #[inline]
     fn run(&self, batch: &Batch, bytes: u64) -> Run {
         let id = self.ids.ids[self.id];
         let unit = &self.units(batch)[self.unit];
@@ -250,6 +258,7 @@ impl Cursor for ValueCursor {
         }
     }
 
+    #[inline]
     fn advance(&mut self, batch: &Batch, count: u32) -> bool {
         let units = self.units(batch);
         self.index += count;

@@ -74,21 +74,21 @@ impl Room {
     /// Adds the transactions of a run to a flight, each in the next lane, until a lane has no room or
     /// each has one of the flight; how many were added.
     pub(super) fn issue(&mut self, run: &Run, flight: &mut Flight) -> u32 {
-        let lanes = self.lanes.len();
         if flight.is_empty() {
-            flight.reserve_exact(lanes);
+            flight.reserve_exact(self.lanes.len());
             self.align(run.address);
         }
-        let mut transaction =
-            Transaction { address: run.address, to: run.to, lane: 0, slot: 0, ends_flight: false };
-        let mut added = 0;
-        while added < run.count && flight.len() < lanes {
-            let Some(slot) = self.claim(self.next_lane) else { break };
-            transaction.lane = u8::try_from(self.next_lane).expect("lanes are few");
-            transaction.slot = slot;
-            flight.push(transaction);
-            transaction.address += self.transaction;
-            self.next_lane = if self.next_lane + 1 < lanes { self.next_lane + 1 } else { 0 };
+        let lanes_left = u32::try_from(self.lanes.len() - flight.len()).expect("lanes are few");
+        let most = run.count.min(lanes_left);
+        let (mut added, mut address) = (0, run.address);
+        while added < most
+            && let Some(slot) = self.claim(self.next_lane)
+        {
+            let lane = u8::try_from(self.next_lane).expect("lanes are few");
+            flight.push(Transaction { address, to: run.to, lane, slot, ends_flight: false });
+            self.next_lane =
+                if self.next_lane + 1 < self.lanes.len() { self.next_lane + 1 } else { 0 };
+            address += self.transaction;
             added += 1;
         }
         self.issued[run.to.stream as usize] += u64::from(added);
@@ -116,6 +116,7 @@ impl Room {
     }
 
     /// Takes a slot of a lane's reorder buffer, if one is free.
+    #[inline]
     fn claim(&mut self, lane: usize) -> Option<u32> {
         let lane = &mut self.lanes[lane];
         lane.free = lane.free.checked_sub(1)?;
