@@ -103,7 +103,11 @@ impl<T> Pipe<T> {
     }
 
     pub(crate) fn pop(&mut self, now: u64) -> Option<T> {
-        let (_, item) = self.items.pop_front_if(|(lands, _)| *lands <= now)?;
+        self.pop_if(now, |_| true)
+    }
+
+    pub(crate) fn pop_if(&mut self, now: u64, accepts: impl FnOnce(&T) -> bool) -> Option<T> {
+        let (_, item) = self.items.pop_front_if(|(lands, item)| *lands <= now && accepts(item))?;
         self.taken = Some(now);
         Some(item)
     }
