@@ -3,7 +3,7 @@
 //! Tasks whose heads share DRAM transactions run together as one *batch*. The table is read by all
 //! blocks and changed by none: it stands for the descriptors that travel with a row in hardware.
 
-use std::{collections::VecDeque, ops::Range, sync::Arc};
+use std::{ops::Range, sync::Arc};
 
 use tamis_workloads::plan::{KeySet, LayerEnd, Phase, Selection, StoredBits, Task, Weighs};
 
@@ -182,9 +182,9 @@ pub fn transactions(units: &[Unit]) -> u32 {
 /// Batches and rows that are in the machine or about to be.
 #[derive(Debug, Default)]
 pub struct WorkTable {
-    batches: VecDeque<Batch>,
+    batches: Vec<Batch>,
     first_batch: BatchId,
-    rows: VecDeque<RowWork>,
+    rows: Vec<RowWork>,
     first_row: RowId,
 }
 
@@ -242,13 +242,10 @@ impl WorkTable {
 
     /// Drops the batches before `id`, with their rows.
     pub fn retire_before(&mut self, id: BatchId) {
-        while self.first_batch < id && !self.batches.is_empty() {
-            let batch = self.batches.pop_front().expect("it is not empty");
-            self.first_batch += 1;
-            for _ in batch.rows {
-                self.rows.pop_front();
-                self.first_row += 1;
-            }
+        let before = self.batches.partition_point(|batch| batch.id < id);
+        if let Some(last) = self.batches.drain(..before).next_back() {
+            self.rows.drain(..(last.rows.end - self.first_row) as usize);
+            (self.first_batch, self.first_row) = (last.id + 1, last.rows.end);
         }
     }
 
@@ -265,7 +262,7 @@ impl WorkTable {
         let first_row =
             self.first_row + RowId::try_from(self.rows.len()).expect("rows fit 32 bits");
         let (batch, rows) = cutter.cut(self.next_batch(), first_row, tasks, step_end)?;
-        self.batches.push_back(batch);
+        self.batches.push(batch);
         self.rows.extend(rows);
         Ok(())
     }
