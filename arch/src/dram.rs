@@ -6,6 +6,7 @@
 
 mod check;
 mod command;
+mod currents;
 mod data_bus;
 mod mapping;
 mod read;
@@ -16,7 +17,7 @@ use serde::Serialize;
 pub use command::{Buses, Command, Level, Target};
 pub use mapping::{Field, MappingError, MappingPreset, MappingSpec, Segment};
 pub use read::{SHARED_TABLE, STANDARDS, UnknownStandard, standard_source};
-pub use standard::{Constraint, EnergyRange, Organisation, Power, Standard, Timing};
+pub use standard::{Constraint, DataPins, EnergyRange, Organisation, Power, Standard, Timing};
 
 use crate::{
     choices,

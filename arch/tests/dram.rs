@@ -4,7 +4,8 @@ use std::path::Path;
 
 use tamis_arch::{
     dram::{
-        Controller, Dram, MappingPreset, MappingSpec, Refresh, STANDARDS, Standard, standard_source,
+        Controller, DataPins, Dram, MappingPreset, MappingSpec, Refresh, STANDARDS, Standard,
+        standard_source,
     },
     fault::{Faults, Source},
 };
@@ -71,12 +72,58 @@ fn a_contradiction_of_a_standard_is_shown_where_it_stands() {
         ("[organisation]\nrows = 1000", "`organisation.rows` must be a power of two"),
         ("[organisation]\nbanks = 32", "`organisation` has more than 64 banks a channel"),
         ("[organisation]\nbank = 4", "`organisation.bank` is not known"),
+        (
+            "[organisation]\ntransaction_bytes = 64",
+            "`organisation.transaction_bytes` must be what a burst moves: `BL` 2 clocks, `beats_per_clock` 2 and \
+             `bits` 64 are 256 bits (found 64 bytes)",
+        ),
+        ("[data_bus]\nbits = 65", "are 260 bits (found 32 bytes)"),
+        ("[data_bus]\nbeats_per_clock = 1", "are 128 bits (found 32 bytes)"),
+        ("[data_bus]\nbits = 0", "`data_bus.bits` must be 1 to 1024"),
         ("[power]\nvolts = nan", "`power.volts` must be a finite number 0.1 to 5"),
         ("[occupancy]\nACT = 0", "`occupancy.ACT` must be 1 to 16 (found 0)"),
     ] {
         let found = fault_of(change);
         assert!(found.contains(message), "{change}: {found}");
     }
+}
+
+#[test]
+fn no_command_draws_less_than_the_standby_it_contains() {
+    for (change, message) in [
+        ("open_ma = 19.9", "`power.open_ma` must be at least `precharged_ma`, which is 20"),
+        ("read_ma = 27.4", "`power.read_ma` must be at least `open_ma`, which is 27.5"),
+        ("write_ma = 27.4", "`power.write_ma` must be at least `open_ma`, which is 27.5"),
+        ("refresh_ma = 27.4", "`power.refresh_ma` must be at least `open_ma`, which is 27.5"),
+        ("refresh_bank_ma = 27.4", "`power.refresh_bank_ma` must be at least `open_ma`"),
+        // 27.5 for 34 clocks and 20 for 14, of 48.
+        ("activate_ma = 25.3", "`power.activate_ma` must be at least what standby draws"),
+        ("activate_ma = 25.3", "which is 25.3125: a row is opened and closed besides (found 25.3)"),
+    ] {
+        let found = fault_of(&format!("[power]\n{change}"));
+        assert!(found.contains(message) && found.contains("edge.toml:5:"), "{change}: {found}");
+    }
+    for change in ["open_ma = 20.0", "read_ma = 27.5", "refresh_bank_ma = 27.5"] {
+        assert_eq!(faults_of(&format!("[power]\n{change}")), "", "{change}");
+    }
+    assert_eq!(faults_of("[power]\nactivate_ma = 25.3125\nrefresh_ma = 27.5\nwrite_ma = 27.5"), "");
+    // Who raises standby is told of it, and of the current in the base.
+    let found = fault_of("[power]\nopen_ma = 126.0");
+    assert!(
+        found.contains("`power.refresh_ma` must be at least `open_ma`, which is 126"),
+        "{found}"
+    );
+    assert!(found.contains("edge.toml:5:11"), "{found}");
+    assert!(found.contains("preset:dram/hbm2.toml"), "{found}");
+}
+
+/// A current that nothing uses is no fault: DDR4 has no refresh of one bank.
+#[test]
+fn a_refresh_of_one_bank_draws_nothing_where_there_is_none() {
+    let text = "extends = \"ddr4\"\nname = \"edge\"\ndescription = \"an edge\"\n[power]\nrefresh_bank_ma = 0.0\n";
+    let mut faults = Faults::default();
+    let source = Source { name: "edge.toml".into(), text: text.into() };
+    assert!(Standard::read(source, &mut faults).is_some(), "{faults}");
 }
 
 #[test]
@@ -127,6 +174,8 @@ fn a_standard_at_the_edge_of_its_rules_is_good() {
         "REFIPB = 9",
         "RAS = 14",
         "CCDL = 2\nCCDLW = 2",
+        "BL = 1\n[organisation]\ntransaction_bytes = 16",
+        "BL = 1\n[data_bus]\nbits = 128",
         "CCDL = 0\nRRDL = 0\nFAW = 0",
         "FAW = 4",
     ] {
@@ -195,6 +244,28 @@ fn a_standard_moves_as_many_bytes_a_second_as_its_name_says() {
         let bytes = standard.organisation.transaction.0 as f64 * buses;
         let found = bytes * standard.clock.0.get() as f64 * 1e-3 / f64::from(standard.timing.burst);
         assert!((found - rate).abs() < 1e-9, "{name}: {found}");
+    }
+}
+
+/// Gigabits a second of a pin, and pins of a pseudo-channel, as the standards' own names say them.
+#[test]
+fn a_pin_is_as_fast_as_the_name_of_its_standard_says() {
+    for (name, rate, pins) in [
+        ("hbm2", 2.0, 64),
+        // Half of HBM2's, as released.
+        ("hbm2-release", 1.0, 64),
+        ("hbm2e", 3.2, 64),
+        ("hbm3", 6.4, 32),
+        ("gddr6", 14.0, 16),
+        ("lpddr5", 6.4, 16),
+        ("ddr4", 3.2, 64),
+        ("ddr5", 4.8, 32),
+    ] {
+        let standard = Standard::preset(name).expect("it is known");
+        let DataPins { bits, beats_per_clock } = standard.data_bus;
+        let found = standard.clock.0.get() as f64 * 1e-3 * f64::from(beats_per_clock);
+        assert!((found - rate).abs() < 1e-9, "{name}: {found}");
+        assert_eq!(bits, pins, "{name}");
     }
 }
 

@@ -1,14 +1,63 @@
 //! What must hold between the numbers of a standard, beyond what each says alone: rules that a memory cannot break,
 //! whatever its maker does.
 
-use super::{Command, Level, Standard, read::Spans};
-use crate::reader::Section;
+use std::sync::Arc;
 
-/// Notes what contradicts itself, at the span in `timing` that a reader would change first.
-pub(super) fn check(standard: &Standard, spans: &Spans, timing: &mut Section<'_, '_>) {
+use super::{Command, DataPins, Level, Standard, currents, read::Spans};
+use crate::{fault::Place, reader::Section};
+
+/// A section of a standard's file, and a key in it.
+pub(super) type Key<'k> = (&'k str, &'k str);
+
+/// Notes what contradicts itself, at the key that a reader would change first.
+pub(super) fn check(standard: &Standard, spans: &Spans, root: &mut Section<'_, '_>) {
+    check_burst(standard, root);
+    currents::check(standard, root);
+    check_spans(standard, spans, root);
+}
+
+/// Notes that a key breaks a rule that joins it with others. What is wrong may be one of those: where a file has the
+/// key from its base and states another, that is told, too.
+pub(super) fn note_joined(
+    root: &mut Section<'_, '_>,
+    (section, key): Key<'_>,
+    rule: &str,
+    others: &[Key<'_>],
+) {
+    let file = root.place("name");
+    let mut in_file = |(section, key): Key<'_>| {
+        let is_own = |place: &Place| {
+            file.as_ref().is_some_and(|file| Arc::ptr_eq(file.source(), place.source()))
+        };
+        root.section(section).place(key).filter(is_own)
+    };
+    let elsewhere = match in_file((section, key)) {
+        Some(_) => None,
+        None => others.iter().copied().find_map(in_file),
+    };
+    root.section(section).note_with(key, rule, elsewhere.as_ref());
+}
+
+/// A column command moves what the pins do in a burst, no more and no less.
+fn check_burst(standard: &Standard, root: &mut Section<'_, '_>) {
+    let DataPins { bits: width, beats_per_clock: beats } = standard.data_bus;
+    let burst = standard.timing.burst;
+    let bits = u64::from(burst) * u64::from(beats) * u64::from(width);
+    let found = standard.organisation.transaction.0;
+    if 8 * found != bits {
+        let rule = format!(
+            "must be what a burst moves: `BL` {burst} clocks, `beats_per_clock` {beats} and `bits` {width} are \
+             {bits} bits (found {found} bytes)"
+        );
+        let others = [("timing", "BL"), ("data_bus", "beats_per_clock"), ("data_bus", "bits")];
+        note_joined(root, ("organisation", "transaction_bytes"), &rule, &others);
+    }
+}
+
+fn check_spans(standard: &Standard, spans: &Spans, root: &mut Section<'_, '_>) {
     let refreshes = [all_banks(standard), single_banks(standard)];
     for (key, message) in refreshes.into_iter().flatten() {
-        timing.note(key, &message);
+        root.section("timing").note(key, &message);
     }
     for &(long, short, why) in AT_LEAST {
         let (Some(&found), Some(&least)) = (spans.get(long), spans.get(short)) else { continue };
@@ -16,7 +65,7 @@ pub(super) fn check(standard: &Standard, spans: &Spans, timing: &mut Section<'_,
             let message = format!(
                 "must be at least `{short}`, which is {least}, or 0: {why} (found {found})"
             );
-            timing.note(long, &message);
+            note_joined(root, ("timing", long), &message, &[("timing", short)]);
         }
     }
 }

@@ -1,9 +1,7 @@
 //! The data bus of a pseudo-channel carries one transfer at a time: the rule that joins latencies, the burst and the
 //! constraints between column commands.
 
-use std::sync::Arc;
-
-use super::{Command, Constraint, Level, Timing};
+use super::{Command, Constraint, Level, Timing, check::note_joined};
 use crate::reader::Section;
 
 /// What decides when transfers follow each other on a data bus.
@@ -71,21 +69,11 @@ impl DataBus<'_> {
              carries one transfer at a time"
         );
         let span = entry.map(|entry| self.sums[entry].trim());
-        let file = root.place("name");
-        let mut timing = root.section("timing");
-        match span.filter(|span| timing.keys().any(|key| key == *span)) {
+        let mut spans = root.section("timing").keys();
+        match span.filter(|span| spans.any(|key| key == *span)) {
             Some(span) => {
-                let in_file = |key: &str| {
-                    timing.place(key).filter(|place| {
-                        file.as_ref().is_some_and(|file| Arc::ptr_eq(file.source(), place.source()))
-                    })
-                };
-                // The distance may be that of a base, and a latency the file's own: then both are told.
-                let elsewhere = match in_file(span) {
-                    Some(_) => None,
-                    None => ["CL", "CWL", "BL"].into_iter().find_map(in_file),
-                };
-                timing.note_with(span, &rule, elsewhere.as_ref());
+                let latencies = ["CL", "CWL", "BL"].map(|latency| ("timing", latency));
+                note_joined(root, ("timing", span), &rule, &latencies);
             }
             None => root.note("constraint", &rule),
         }

@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, path::Path};
 
 use super::{
-    Buses, Command, Constraint, EnergyRange, Level, Organisation, Power, Standard, Target, Timing,
-    check::check, data_bus::DataBus,
+    Buses, Command, Constraint, DataPins, EnergyRange, Level, Organisation, Power, Standard,
+    Target, Timing, check::check, data_bus::DataBus,
 };
 use crate::{
     accelerator::read_text,
@@ -119,6 +119,7 @@ fn read(mut root: Section<'_, '_>) -> Option<Standard> {
     {
         root.note("organisation", "has more than 64 banks a channel");
     }
+    let data_bus = DataPins::read(root.section("data_bus"));
     let occupancy = read_occupancy(root.section("occupancy"));
     let mut section = root.section("timing");
     let spans = read_spans(&mut section);
@@ -145,13 +146,14 @@ fn read(mut root: Section<'_, '_>) -> Option<Standard> {
         clock: clock?,
         buses: buses?,
         organisation: organisation?,
+        data_bus: data_bus?,
         occupancy: occupancy?,
         timing: timing?,
         constraints: constraints?.into_iter().flatten().collect(),
         power: power?,
         range: range?,
     };
-    check(&standard, &spans?, &mut root.section("timing"));
+    check(&standard, &spans?, &mut root);
     root.finish();
     Some(standard)
 }

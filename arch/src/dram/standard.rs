@@ -22,6 +22,10 @@ pub struct Standard {
     pub buses: Buses,
     /// What a channel consists of.
     pub organisation: Organisation,
+    /// The data bus of a pseudo-channel. Says again what the transaction and its burst say, so that a machine has the
+    /// same digest without it.
+    #[serde(skip)]
+    pub data_bus: DataPins,
     /// Clocks that each command holds its bus, by [`Command::index`].
     pub occupancy: [u32; Command::COUNT],
     /// What is not a constraint between two commands.
@@ -48,8 +52,17 @@ parameters! {
         pub rows: u32 where Rule::power_of_two(1, 1 << 24).because(SLICE),
         /// Transactions of a row.
         pub columns: u32 where Rule::power_of_two(1, 128).because(SLICE),
-        /// What one column command moves.
+        /// What one column command moves: a burst.
         pub transaction: Bytes where Rule::power_of_two(8, 256).because(SLICE),
+    }
+
+    /// The data bus of a pseudo-channel.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct DataPins {
+        /// Its width.
+        pub bits: u32 where Rule::between(1, 1024),
+        /// What a pin moves in a clock of the command clock, in bits.
+        pub beats_per_clock: u32 where Rule::between(1, 64),
     }
 
     /// Currents in milliampere and the voltage of one pseudo-channel, and energy of its interface.

@@ -278,6 +278,17 @@ mod tests {
         assert!(low.standing() < typical.standing() && typical.standing() <= high.standing());
     }
 
+    #[test]
+    fn no_command_of_any_standard_costs_less_than_nothing() {
+        for (name, _) in tamis_arch::dram::STANDARDS {
+            let dram = Dram::new(name, 1, "tamis", Controller::usual()).expect("a memory");
+            for &command in Command::ALL {
+                // What is no command of a standard has no time to cost in.
+                assert!(command_energy(&dram, command).0 >= 0.0, "{name} {command:?}");
+            }
+        }
+    }
+
     /// Ticks are clocks, and energy is current over time.
     #[test]
     fn at_half_the_clock_the_same_ticks_cost_twice() {
