@@ -133,6 +133,11 @@ impl Channel {
         !self.queues.of(kind).is_full()
     }
 
+    /// Requests of this kind that would be taken, as of the tick advanced to.
+    pub(crate) fn room(&self, kind: Kind) -> usize {
+        self.queues.of(kind).room()
+    }
+
     /// Offers a request at `now`.
     ///
     /// A read of a transaction whose write still waits is answered from it, and a write to such a

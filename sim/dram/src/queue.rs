@@ -118,6 +118,11 @@ impl Queue {
         self.len
     }
 
+    /// Entries that are free.
+    pub(crate) fn room(&self) -> usize {
+        self.depth - self.len
+    }
+
     pub(crate) fn is_full(&self) -> bool {
         self.len == self.depth
     }

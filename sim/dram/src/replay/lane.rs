@@ -3,74 +3,122 @@
 use tamis_arch::dram::Dram;
 
 use super::{Injection, channel_of};
-use crate::{Channel, Completion, Request, Stats, Tick};
+use crate::{Channel, Completion, Kind, Request, Stats, Tick};
 
 /// The channels that wait for each other, because one list goes to all of them. Lanes share nothing.
 pub(super) struct Lane {
     /// The number of the first channel.
     first: usize,
-    channels: Vec<Channel>,
+    inlets: Vec<Inlet>,
     /// When the head of the list is offered next.
     now: Tick,
-    /// The last completion so far.
-    end: Tick,
-    done: Vec<Completion>,
 }
 
 impl Lane {
     /// One for the whole memory, or one for each channel.
     pub(super) fn all(dram: &Dram, injection: Injection) -> Vec<Self> {
-        let channels = (0..dram.channels).map(|_| Channel::new(dram)).collect::<Vec<_>>();
+        let inlets = (0..dram.channels).map(|_| Inlet::new(Channel::new(dram)));
         match injection {
-            Injection::InOrder => vec![Self::new(0, channels)],
+            Injection::InOrder => vec![Self::new(0, inlets.collect())],
             Injection::PerChannel => {
-                let alone = channels.into_iter().map(|channel| vec![channel]);
-                alone.enumerate().map(|(first, channel)| Self::new(first, channel)).collect()
+                inlets.enumerate().map(|(first, inlet)| Self::new(first, vec![inlet])).collect()
             }
         }
     }
 
-    fn new(first: usize, channels: Vec<Channel>) -> Self {
-        Self { first, channels, now: Tick::ZERO, end: Tick::ZERO, done: Vec::new() }
+    fn new(first: usize, inlets: Vec<Inlet>) -> Self {
+        Self { first, inlets, now: Tick::ZERO }
     }
 
     /// Plays what is in the list, which is empty then.
     pub(super) fn play(&mut self, list: &mut Vec<Request>) {
-        list.drain(..).for_each(|request| self.offer(request));
-        // A channel that never was full still keeps what it has completed.
-        (0..self.channels.len()).for_each(|channel| self.advance(channel, self.now));
+        for request in list.drain(..) {
+            self.now = self.inlets[channel_of(&request) - self.first].offer(self.now, request);
+        }
+        self.advance(self.now);
     }
 
-    /// Offers one request to its channel, or as soon after as it is taken.
-    fn offer(&mut self, request: Request) {
-        let channel = channel_of(&request) - self.first;
-        while self.channels[channel].push(self.now, request).is_err() {
-            self.advance(channel, self.now);
-            let next = self.channels[channel].next_event();
-            self.now = next.expect("a full queue has something to do");
+    fn advance(&mut self, to: Tick) {
+        self.inlets.iter_mut().for_each(|inlet| inlet.advance(to));
+    }
+
+    /// Plays on until nothing waits; says when the last transaction of the lane was done.
+    pub(super) fn drain(&mut self) -> Tick {
+        self.inlets.iter_mut().map(Inlet::drain).max().unwrap_or_default()
+    }
+
+    /// What each channel counted up to `end`.
+    pub(super) fn stats_at(&mut self, end: Tick) -> Vec<Stats> {
+        self.advance(end);
+        self.inlets.iter().map(|inlet| inlet.channel.stats()).collect()
+    }
+}
+
+/// A channel, and the requests that it has taken as far as the list is concerned.
+///
+/// The state of a channel is kilobytes, and that of sixteen more than the nearest cache holds. So a request that
+/// surely finds room is only noted, with its tick; the channel comes to all of them at once when somebody has to know
+/// whether there still is room.
+struct Inlet {
+    channel: Channel,
+    /// Requests that came at a tick and that the channel has not seen.
+    noted: Vec<(Tick, Request)>,
+    /// Entries of each queue that are free at least.
+    room: [usize; 2],
+    /// The last completion so far.
+    end: Tick,
+    done: Vec<Completion>,
+}
+
+impl Inlet {
+    fn new(channel: Channel) -> Self {
+        let (noted, done) = (Vec::new(), Vec::new());
+        Self { room: free(&channel), channel, noted, end: Tick::ZERO, done }
+    }
+
+    /// Takes a request at `now`, or as soon after as the channel has room; says when that is.
+    fn offer(&mut self, mut now: Tick, request: Request) -> Tick {
+        let room = &mut self.room[request.kind.index()];
+        if *room > 0 {
+            *room -= 1;
+            self.noted.push((now, request));
+            return now;
+        }
+        self.settle();
+        while self.channel.push(now, request).is_err() {
+            self.advance(now);
+            now = self.channel.next_event().expect("a full queue has something to do");
+        }
+        self.room = free(&self.channel);
+        now
+    }
+
+    /// Lets the channel see what was noted.
+    fn settle(&mut self) {
+        for (at, request) in self.noted.drain(..) {
+            self.channel.push(at, request).expect("there was room before");
         }
     }
 
-    fn advance(&mut self, channel: usize, to: Tick) {
-        self.channels[channel].advance(to, &mut self.done);
+    /// Lets time pass in the channel, too.
+    fn advance(&mut self, to: Tick) {
+        self.settle();
+        self.channel.advance(to, &mut self.done);
         for done in self.done.drain(..) {
             self.end = self.end.max(done.at);
         }
     }
 
-    /// Plays on until nothing waits; says when the last transaction of the lane was done.
-    pub(super) fn drain(&mut self) -> Tick {
-        for channel in 0..self.channels.len() {
-            while let Some(next) = self.channels[channel].next_event() {
-                self.advance(channel, next);
-            }
+    /// Plays on until nothing waits; says when the last transaction was done.
+    fn drain(&mut self) -> Tick {
+        while let Some(next) = self.channel.next_event() {
+            self.advance(next);
         }
         self.end
     }
+}
 
-    /// What each channel counted up to `end`.
-    pub(super) fn stats_at(&mut self, end: Tick) -> Vec<Stats> {
-        (0..self.channels.len()).for_each(|channel| self.advance(channel, end));
-        self.channels.iter().map(Channel::stats).collect()
-    }
+/// Free entries of each queue.
+fn free(channel: &Channel) -> [usize; 2] {
+    [Kind::Read, Kind::Write].map(|kind| channel.room(kind))
 }
