@@ -1,5 +1,6 @@
 //! `tamis dram`: the memory alone.
 
+mod gzip;
 mod replay;
 mod requests;
 

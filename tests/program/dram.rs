@@ -256,7 +256,13 @@ fn the_same_replay_prints_the_same_bytes_whatever_the_threads() {
 fn a_compressed_trace_that_is_cut_short_or_broken() {
     let whole = gzip(&stream(5000));
     let cut = File::holding("cut.gz", &whole[..whole.len() / 2]);
-    tamis(&["dram", "replay", &cut.path]).fails(4, &[&cut.path]);
+    tamis(&["dram", "replay", &cut.path]).fails(4, &[&cut.path, "are cut short"]);
+    let two = [whole.clone(), gzip(&stream(5000))].concat();
+    replay(two.clone(), &[]).succeeds();
+    let followed = File::holding("followed.gz", [two.as_slice(), b"junk"].concat());
+    let place =
+        format!("{}:10001: what follows the gzip data, from byte {}", followed.path, two.len() + 1);
+    tamis(&["dram", "replay", &followed.path]).fails(4, &[&place]);
     let mut broken = whole;
     let end = broken.len() - 6;
     broken[end] ^= 1;

@@ -5,9 +5,9 @@ use std::{
     io::{self, BufRead, BufReader, Cursor, Read},
 };
 
-use flate2::bufread::MultiGzDecoder;
 use tamis_dram::{RequestTrace, TraceError};
 
+use super::gzip::Gzip;
 use crate::exit::{Exit, Failure};
 
 /// What a gzip file starts with (RFC 1952).
@@ -44,7 +44,7 @@ fn plain(mut input: Box<dyn BufRead + Send>) -> io::Result<Box<dyn BufRead + Sen
     (&mut input).take(GZIP.len() as u64).read_to_end(&mut head)?;
     let is_gzip = head == GZIP;
     let whole = Cursor::new(head).chain(input);
-    Ok(if is_gzip { Box::new(BufReader::new(MultiGzDecoder::new(whole))) } else { Box::new(whole) })
+    Ok(if is_gzip { Box::new(BufReader::new(Gzip::new(whole))) } else { Box::new(whole) })
 }
 
 /// The message of an error of a trace.
