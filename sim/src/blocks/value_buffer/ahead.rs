@@ -67,7 +67,7 @@ impl ValueBuffer {
         let at = held.ahead.expect("it is fetched ahead");
         let streams = batch.line_by_line();
         let groups = if streams { at.group..at.group + 1 } else { 0..held.groups.len() };
-        let (mut ids, mut opened) = (Vec::new(), 0);
+        let (mut ids, mut opened) = (Vec::with_capacity(places.len() * groups.len()), 0);
         for directory in &mut held.groups[groups] {
             for place in places.clone() {
                 if let Some((id, opens)) = directory.ask(batch, place) {
