@@ -50,6 +50,7 @@ pub struct Crossbar {
     outstanding: Vec<u32>,
     /// Ports of each channel, a power of two: its logarithm.
     ports_log2: u32,
+    /// The ports of all channels, those of a channel together.
     ports: Vec<Port>,
     /// Ports that any lane wants.
     wanting: PortSet,
@@ -153,7 +154,8 @@ impl Crossbar {
 
     /// Grants each port to one of the lanes that want it; how many were granted.
     fn grant(&mut self, clock: &mut Clock, requests: &mut Ports<Routed>) -> u64 {
-        // Lanes that a port took from: what comes behind is offered from the next cycle on.
+        // Lanes that a port took from: what comes behind is offered from the next cycle on, though its port may
+        // know of it before its turn in this one.
         let mut granted = 0;
         let mut count = 0;
         for word in self.wanting.words() {
