@@ -1,6 +1,7 @@
 //! One channel: its queues, its controller, its banks.
 
 mod pages;
+mod ready;
 mod refresh;
 mod scheduler;
 mod slots;
@@ -11,7 +12,7 @@ use tamis_arch::{
     units::Bytes,
 };
 
-use self::{pages::RowsUsed, refresh::Refresher, slots::Bus, state::Banks};
+use self::{pages::RowsUsed, ready::ReadyBanks, refresh::Refresher, slots::Bus, state::Banks};
 use crate::{
     Completion, Full, Kind, Location, Request, Stats, Tick, Ticks,
     age::Age,
@@ -34,6 +35,7 @@ pub struct Channel {
     timing: Timing,
     queues: Queues,
     banks: Banks,
+    ready: ReadyBanks,
     refresher: Refresher,
     buses: Vec<Bus>,
     inflight: Inflight,
@@ -93,13 +95,14 @@ impl Channel {
         let timing = Timing::new(dram);
         let buses = usize::try_from(organisation.pseudo_channels).expect("64 fits");
         let lost =
-            Lost::new(timing.causes.names.len(), buses, banks / buses, u64::from(spans.burst));
+            Lost::new(timing.causes().names.len(), buses, banks / buses, u64::from(spans.burst));
         Self {
             timing,
             lost,
             rows_used: RowsUsed::default(),
             queues: Queues::new(controller.read_queue, controller.write_queue, banks),
             banks: Banks::new(dram),
+            ready: ReadyBanks::all(),
             buses: Bus::of(dram),
             refresher,
             inflight: Inflight::new(),
@@ -227,7 +230,7 @@ impl Channel {
         stats.data_ticks = Ticks((reads + writes) * self.fixed.burst);
         stats.channel_ticks = Ticks(self.now);
         stats.pseudo_ticks = self.banks.residency(self.now);
-        stats.lost = self.lost.up_to(self.now, &self.timing.causes, self.fixed.single_bus);
+        stats.lost = self.lost.up_to(self.now, self.timing.causes(), self.fixed.single_bus);
         stats
     }
 

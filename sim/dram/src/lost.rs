@@ -57,15 +57,21 @@ struct Bus {
 /// The accounts of a channel.
 #[derive(Clone, Debug)]
 pub(crate) struct Lost {
-    /// By cause of the table of constraints, then the others.
-    ticks: Vec<u64>,
-    others: [u64; 5],
+    tally: Tally,
     buses: Vec<Bus>,
     opened: [Step; MOST_BANKS],
     closed: [Step; MOST_BANKS],
     burst: u64,
     /// Banks of a bus, as a power of two.
     log2_banks: u32,
+}
+
+/// The ticks charged so far.
+#[derive(Clone, Debug)]
+struct Tally {
+    /// By cause of the table of constraints.
+    ticks: Vec<u64>,
+    others: [u64; 5],
 }
 
 #[derive(Clone, Copy)]
@@ -83,11 +89,27 @@ fn other_names(single_bus: bool) -> [&'static str; 5] {
     [NO_REQUEST, column, row, REFRESH, WAITING]
 }
 
+impl Tally {
+    #[inline]
+    fn other(&mut self, cause: Other, ticks: u64) {
+        self.others[cause as usize] += ticks;
+    }
+
+    /// Charges ticks to what held a command: a constraint, or a refresh by one of its constraints.
+    #[inline]
+    fn held(&mut self, held: Held, ticks: u64, causes: &Causes) {
+        if causes.is_refresh(held) {
+            self.other(Other::Refresh, ticks);
+        } else {
+            self.ticks[usize::from(held.cause)] += ticks;
+        }
+    }
+}
+
 impl Lost {
     pub(crate) fn new(causes: usize, buses: usize, banks_per_bus: usize, burst: u64) -> Self {
         Self {
-            ticks: vec![0; causes],
-            others: [0; 5],
+            tally: Tally { ticks: vec![0; causes], others: [0; 5] },
             buses: vec![Bus::default(); buses],
             opened: [Step::default(); MOST_BANKS],
             closed: [Step::default(); MOST_BANKS],
@@ -127,66 +149,38 @@ impl Lost {
             return None;
         }
         let start = free.max(bus.since);
-        self.others[Other::NoRequest as usize] += start - free;
+        self.tally.other(Other::NoRequest, start - free);
         Some(now - start)
     }
 
     /// Charges a gap before a column command.
     pub(crate) fn explain(&mut self, gap: u64, call: &Call, causes: &Causes) {
-        let mut gap = Gap(gap);
         let came = call.arrived + 1;
-        let Call { held, stop, .. } = *call;
-        let opened = self.opened[call.bank % MOST_BANKS];
-        let closed = self.closed[call.bank % MOST_BANKS];
+        let opened = &self.opened[call.bank % MOST_BANKS];
+        let closed = &self.closed[call.bank % MOST_BANKS];
         // Whether the row was opened, and another closed before, while this request waited.
         let opens = opened.at >= came;
         let closes = opens && closed.at >= came;
 
-        self.bus(Other::ColumnBus, &mut gap, (held.until.max(came), call.now), stop);
-        let alone = if opens { opened.at + causes.opening[call.command.index()] } else { came };
-        self.charge(held, gap.take(held.until, alone), causes);
+        let mut gap = Gap { left: gap, came, tally: &mut self.tally, causes };
+        let opening = causes.opening[call.command.index()];
+        let alone = if opens { opened.at + opening } else { came };
+        gap.step(Other::ColumnBus, &Step { at: call.now, held: call.held, stop: call.stop }, alone);
         if opens {
-            let legal = opened.held.until.max(came);
-            self.bus(Other::RowBus, &mut gap, (legal, opened.at), opened.stop);
             let alone = if closes { closed.at + causes.closing } else { came };
-            self.charge(opened.held, gap.take(opened.held.until, alone), causes);
+            gap.step(Other::RowBus, opened, alone);
         }
         if closes {
-            let legal = closed.held.until.max(came);
-            self.bus(Other::RowBus, &mut gap, (legal, closed.at), closed.stop);
-            self.charge(closed.held, gap.take(closed.held.until, came), causes);
+            gap.step(Other::RowBus, closed, came);
         }
         if opens {
-            let latency = gap.take(causes.opening[call.command.index()], 0);
-            self.ticks[usize::from(causes.opening_cause)] += latency;
+            gap.latency(causes.opening_cause, opening);
         }
         if closes {
-            let latency = gap.take(causes.closing, 0);
-            self.ticks[usize::from(causes.closing_cause)] += latency;
+            gap.latency(causes.closing_cause, causes.closing);
         }
-        self.other(Other::NoRequest, gap.0);
-    }
-
-    /// Charges the wait of a legal command for its bus: where a refresh stopped the bus, to that.
-    fn bus(&mut self, bus: Other, gap: &mut Gap, (legal, issued): (u64, u64), stop: Stop) {
-        self.other(bus, gap.take(issued, stop.until.clamp(legal, issued)));
-        self.other(Other::Refresh, gap.take(stop.until.min(issued), stop.since.max(legal)));
-        self.other(bus, gap.take(stop.since.min(issued), legal));
-    }
-
-    fn other(&mut self, cause: Other, ticks: u64) {
-        self.others[cause as usize] += ticks;
-    }
-
-    fn charge(&mut self, held: Held, ticks: u64, causes: &Causes) {
-        if ticks == 0 {
-            return;
-        }
-        if causes.is_refresh(held) {
-            self.other(Other::Refresh, ticks);
-        } else {
-            self.ticks[usize::from(held.cause)] += ticks;
-        }
+        let left = gap.left;
+        self.tally.other(Other::NoRequest, left);
     }
 
     /// The ticks lost up to `now`, by cause; none that is 0.
@@ -196,7 +190,7 @@ impl Lost {
         causes: &Causes,
         single_bus: bool,
     ) -> BTreeMap<String, Ticks> {
-        let mut others = self.others;
+        let mut others = self.tally.others;
         for bus in &self.buses {
             let waits =
                 if bus.waiting > 0 { now.saturating_sub(bus.since.max(bus.free)) } else { 0 };
@@ -204,7 +198,7 @@ impl Lost {
             others[Other::NoRequest as usize] += now.saturating_sub(bus.free) - waits;
         }
         let mut lost = BTreeMap::new();
-        let table = causes.names.iter().map(String::as_str).zip(&self.ticks);
+        let table = causes.names.iter().map(String::as_str).zip(&self.tally.ticks);
         for (name, &ticks) in table.chain(other_names(single_bus).into_iter().zip(&others)) {
             if ticks > 0 {
                 *lost.entry(name.to_owned()).or_default() += Ticks(ticks);
@@ -226,13 +220,53 @@ pub(crate) struct Call {
 }
 
 /// The ticks of a gap that are still to be charged.
-struct Gap(u64);
+struct Gap<'a> {
+    left: u64,
+    /// When the request could first be served.
+    came: u64,
+    tally: &'a mut Tally,
+    causes: &'a Causes,
+}
 
-impl Gap {
+impl Gap<'_> {
     /// As much of it as a wait from `from` to `until` can answer for.
+    #[inline]
     fn take(&mut self, until: u64, from: u64) -> u64 {
-        let ticks = self.0.min(until.saturating_sub(from));
-        self.0 -= ticks;
+        let ticks = self.left.min(until.saturating_sub(from));
+        self.left -= ticks;
         ticks
+    }
+
+    /// Charges the wait for a command: for its bus once it was legal, and before for what held it, as far as that
+    /// is after the tick at which the request alone would have been `alone` in the way.
+    #[inline]
+    fn step(&mut self, bus: Other, step: &Step, alone: u64) {
+        let until = step.held.until;
+        self.bus(bus, (until.max(self.came), step.at), step.stop);
+        let ticks = self.take(until, alone);
+        if ticks > 0 {
+            self.tally.held(step.held, ticks, self.causes);
+        }
+    }
+
+    /// Charges the wait of a legal command for its bus: where a refresh stopped the bus, to that.
+    #[inline]
+    fn bus(&mut self, bus: Other, (legal, issued): (u64, u64), stop: Stop) {
+        if stop.until <= legal || stop.since >= issued {
+            let ticks = self.take(issued, legal);
+            return self.tally.other(bus, ticks);
+        }
+        let after = self.take(issued, stop.until.clamp(legal, issued));
+        let stopped = self.take(stop.until.min(issued), stop.since.max(legal));
+        let before = self.take(stop.since.min(issued), legal);
+        self.tally.other(bus, after + before);
+        self.tally.other(Other::Refresh, stopped);
+    }
+
+    /// Charges a latency that a request has even alone.
+    #[inline]
+    fn latency(&mut self, cause: u8, ticks: u64) {
+        let ticks = self.take(ticks, 0);
+        self.tally.ticks[usize::from(cause)] += ticks;
     }
 }

@@ -15,7 +15,7 @@ impl Memory {
     /// A memory at reset.
     #[must_use]
     pub fn new(dram: &Dram) -> Self {
-        let channels = (0..dram.channels).map(|_| Channel::new(dram)).collect();
+        let channels = vec![Channel::new(dram); dram.channels as usize];
         Self { mapping: Mapping::new(dram), channels }
     }
 

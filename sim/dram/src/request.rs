@@ -15,6 +15,13 @@ impl Kind {
     pub(crate) const fn index(self) -> usize {
         self as usize
     }
+
+    pub(crate) const fn other(self) -> Self {
+        match self {
+            Self::Read => Self::Write,
+            Self::Write => Self::Read,
+        }
+    }
 }
 
 /// Where a transaction lies.

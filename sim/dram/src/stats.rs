@@ -70,7 +70,6 @@ impl Residency {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Latencies {
     counts: Vec<u64>,
-    total: u64,
     sum: u64,
     most: u64,
 }
@@ -80,40 +79,48 @@ const STEPS: u64 = 1 << STEPS_LOG2;
 
 impl Latencies {
     /// Counts one.
+    #[inline]
     pub fn add(&mut self, ticks: Ticks) {
         let bucket = bucket(ticks.0);
-        if bucket >= self.counts.len() {
-            self.counts.resize(bucket + 1, 0);
+        match self.counts.get_mut(bucket) {
+            Some(count) => *count += 1,
+            None => self.add_beyond(bucket),
         }
-        self.counts[bucket] += 1;
-        self.total += 1;
         self.sum += ticks.0;
         self.most = self.most.max(ticks.0);
+    }
+
+    /// Counts one in a step that none has been in yet, nor in a later one.
+    #[cold]
+    fn add_beyond(&mut self, bucket: usize) {
+        self.counts.resize(bucket, 0);
+        self.counts.push(1);
     }
 
     /// How many were counted.
     #[must_use]
     pub fn count(&self) -> u64 {
-        self.total
+        self.counts.iter().sum()
     }
 
     /// The mean; `None` of nothing.
     #[must_use]
     pub fn mean(&self) -> Option<f64> {
-        (self.total > 0).then(|| self.sum as f64 / self.total as f64)
+        let count = self.count();
+        (count > 0).then(|| self.sum as f64 / count as f64)
     }
 
     /// The longest; `None` of nothing.
     #[must_use]
     pub fn max(&self) -> Option<Ticks> {
-        (self.total > 0).then_some(Ticks(self.most))
+        (self.count() > 0).then_some(Ticks(self.most))
     }
 
     /// A span that at least `percent` of a hundred do not exceed: the upper end of its step, so at most
     /// a sixteenth too long. `None` of nothing.
     #[must_use]
     pub fn percentile(&self, percent: u32) -> Option<Ticks> {
-        let wanted = (self.total * u64::from(percent)).div_ceil(100).max(1);
+        let wanted = (self.count() * u64::from(percent)).div_ceil(100).max(1);
         let mut seen = 0;
         for (bucket, count) in self.counts.iter().enumerate() {
             seen += count;
@@ -125,13 +132,10 @@ impl Latencies {
     }
 }
 
+#[inline]
 fn bucket(ticks: u64) -> usize {
-    let bucket = if ticks < STEPS {
-        ticks
-    } else {
-        let octave = u64::from(ticks.ilog2() - STEPS_LOG2);
-        (octave << STEPS_LOG2) + (ticks >> octave)
-    };
+    let octave = u64::from((ticks | STEPS).ilog2() - STEPS_LOG2);
+    let bucket = (octave << STEPS_LOG2) + (ticks >> octave);
     usize::try_from(bucket).expect("a histogram has fewer than a thousand steps")
 }
 
@@ -161,7 +165,6 @@ impl AddAssign<&Self> for Latencies {
         for (mine, theirs) in self.counts.iter_mut().zip(&other.counts) {
             *mine += theirs;
         }
-        self.total += other.total;
         self.sum += other.sum;
         self.most = self.most.max(other.most);
     }

@@ -10,16 +10,16 @@ mod rules;
 #[cfg(test)]
 mod tests;
 
-use std::array;
+use std::{array, sync::Arc};
 
 use tamis_arch::dram::{Command, Dram};
 
 pub(crate) use self::rules::Causes;
 use self::{
     lanes::{Groups, Lanes},
-    rules::{Reach, Rules, Single, Spread, Window},
+    rules::{Effects, Past, Reach, Rules, Single, Spread},
 };
-use crate::age::Ages;
+use crate::age::{Age, Ages};
 
 /// Most banks of a channel: a set of them is a word of 64 bits.
 pub(crate) const MOST_BANKS: usize = 64;
@@ -44,41 +44,63 @@ pub(crate) struct Held {
 }
 
 /// When is which command legal.
+///
+/// Clones share the table, so that the channels of a memory find it in the processor's nearest cache.
 #[derive(Clone, Debug)]
 pub(crate) struct Timing {
-    spreads: [Vec<Spread>; Command::COUNT],
-    singles: [Vec<Single>; Command::COUNT],
-    windows: [Vec<Window>; Command::COUNT],
+    table: Arc<Table>,
     /// By command: from when on it is legal.
     ready: Box<[Lanes; Command::COUNT]>,
-    groups: Groups,
+    /// By command: the past of each of its windows.
+    past: [Vec<Past>; Command::COUNT],
     epoch: u64,
+    /// Stamps up to this one are not after the tick that time has come to.
+    limit: Stamp,
+}
+
+/// The table of constraints, by the command that issues.
+#[derive(Debug)]
+struct Table {
+    effects: [Effects; Command::COUNT],
+    groups: Groups,
     /// Ticks for which each command keeps its bus from others.
     occupancy: [u64; Command::COUNT],
-    pub(crate) causes: Causes,
+    causes: Causes,
 }
 
 impl Timing {
     pub(crate) fn new(dram: &Dram) -> Self {
         let groups = Groups::new(&dram.standard.organisation);
         let rules = Rules::new(dram);
-        let from = |index| Command::ALL[index];
+        let effects: [Effects; _] =
+            array::from_fn(|index| rules.effects(Command::ALL[index], &groups));
+        let [banks, ..] = rules::sizes(&dram.standard);
+        let past = |effects: &Effects| {
+            effects.windows.iter().map(|window| Past::none(window, banks)).collect()
+        };
         Self {
-            spreads: array::from_fn(|index| rules.spreads(from(index), &groups)),
-            singles: array::from_fn(|index| rules.singles(from(index))),
-            windows: array::from_fn(|index| rules.windows(from(index), &groups)),
+            past: effects.each_ref().map(past),
             ready: Box::new([const { Lanes::RESET }; Command::COUNT]),
-            groups,
             epoch: 0,
-            occupancy: dram.standard.occupancy.map(u64::from),
-            causes: rules.into(),
+            limit: CAUSE,
+            table: Arc::new(Table {
+                effects,
+                groups,
+                occupancy: dram.standard.occupancy.map(u64::from),
+                causes: rules.into(),
+            }),
         }
+    }
+
+    /// What explanations ask about the constraints.
+    pub(crate) fn causes(&self) -> &Causes {
+        &self.table.causes
     }
 
     /// Ticks for which a command keeps its bus from others.
     #[inline]
     pub(crate) fn occupancy(&self, command: Command) -> u64 {
-        self.occupancy[command.index()]
+        self.table.occupancy[command.index()]
     }
 
     /// Time has come to `now`: commands are asked about and issued there.
@@ -87,21 +109,24 @@ impl Timing {
         if now - self.epoch > EPOCH {
             self.rebase(now);
         }
+        self.limit = self.stamp(now) | CAUSE;
     }
 
     /// A command issues.
     #[inline]
     pub(crate) fn record(&mut self, command: Command, bank: usize, now: u64) {
         let stamp = self.stamp(now);
-        let chunks = self.groups.chunks_of(bank);
-        for Spread { to, spans } in &self.spreads[command.index()] {
+        let Table { effects, groups, .. } = &*self.table;
+        let Effects { spreads, singles, windows } = &effects[command.index()];
+        let chunks = groups.chunks_of(bank);
+        for Spread { to, spans } in spreads {
             self.ready[to.index()].raise_by(stamp, &spans[chunks.clone()]);
         }
-        for &Single { to, mask, span } in &self.singles[command.index()] {
+        for &Single { to, mask, span } in singles {
             self.ready[to.index()].raise(bank & mask, stamp + span);
         }
-        for window in &mut self.windows[command.index()] {
-            let Some(until) = window.record(bank, now) else { continue };
+        for (window, past) in windows.iter().zip(&mut self.past[command.index()]) {
+            let Some(until) = window.record(past, bank, now) else { continue };
             let left = Stamp::try_from(until - now).expect("a span is far below an epoch");
             let until = (stamp + (left << CAUSE_BITS)) | window.cause;
             let lanes = &mut self.ready[window.to.index()];
@@ -115,49 +140,51 @@ impl Timing {
     /// From when on a command is legal; one to a whole pseudo-channel by its first bank.
     #[inline]
     pub(crate) fn ready(&self, command: Command, bank: usize) -> u64 {
-        self.tick(self.ready[command.index()].get(&self.groups, bank))
+        self.tick(self.ready[command.index()].get(&self.table.groups, bank))
     }
 
-    /// The banks of a set for which a command is legal at `now`.
+    /// From when on a bank's own constraints let a command issue.
     #[inline]
-    pub(crate) fn legal(&self, command: Command, banks: u64, now: u64) -> u64 {
-        if banks == 0 {
-            return 0;
-        }
-        let limit = self.stamp(now) | CAUSE;
-        self.ready[command.index()].at_most(&self.groups, limit, banks)
+    pub(crate) fn ready_alone(&self, command: Command, bank: usize) -> u64 {
+        self.tick(self.ready[command.index()].of_bank(bank))
     }
 
-    /// The bank of least age of those of a set for which a command is legal at `now`.
+    /// The bank of least age, with its age, of those of a set for which a command is legal now; [`Age::NONE`]
+    /// when there is none.
     #[inline]
-    pub(crate) fn oldest(
+    pub(crate) fn oldest(&self, command: Command, banks: u64, ages: &Ages) -> (Age, usize) {
+        self.ready[command.index()].oldest(&self.table.groups, self.limit, banks, ages)
+    }
+
+    /// The same, of banks whose own constraints are known to let it issue.
+    #[inline]
+    pub(crate) fn oldest_by_group(
         &self,
         command: Command,
         banks: u64,
         ages: &Ages,
-        now: u64,
-    ) -> Option<usize> {
-        let limit = self.stamp(now) | CAUSE;
-        self.ready[command.index()].oldest_at_most(&self.groups, limit, banks, ages)
+    ) -> (Age, usize) {
+        self.ready[command.index()].oldest_by_group(&self.table.groups, self.limit, banks, ages)
     }
 
     /// From when on a command is legal, and the constraint that it was held by until then.
     #[inline]
     pub(crate) fn held(&self, command: Command, bank: usize) -> Held {
-        let stamp = self.ready[command.index()].get(&self.groups, bank);
+        let stamp = self.ready[command.index()].get(&self.table.groups, bank);
         let [cause, ..] = stamp.to_le_bytes();
         Held { until: self.tick(stamp), cause, to: small(command) }
     }
 
-    /// When a command is first legal for one of a set of banks, no earlier than `from`; never for none.
+    /// When a command is first legal after now for one of a set of banks; never for none.
     #[inline]
-    pub(crate) fn next(&self, command: Command, banks: u64, from: u64) -> u64 {
+    pub(crate) fn next(&self, command: Command, banks: u64) -> u64 {
         if banks == 0 {
             return u64::MAX;
         }
-        let lanes = &self.ready[command.index()];
-        let earliest = lanes.earliest(&self.groups, banks, self.stamp(from));
-        self.tick(earliest).max(from)
+        // The first stamp of the next tick.
+        let from = self.limit + 1;
+        let earliest = self.ready[command.index()].earliest(&self.table.groups, banks, from);
+        self.tick(earliest.max(from))
     }
 
     #[inline]

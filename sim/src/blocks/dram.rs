@@ -56,7 +56,7 @@ impl Dram {
     /// A memory at reset beside a core of this clock, with this many ports a channel.
     #[must_use]
     pub fn new(spec: &Spec, core: Megahertz, port_count: usize, ledger: Ledger) -> Self {
-        let channels: Vec<Channel> = (0..spec.channels).map(|_| Channel::new(spec)).collect();
+        let channels = vec![Channel::new(spec); spec.channels as usize];
         let ports = channels.len() * port_count;
         Self {
             core_clock: core.0.get(),

@@ -129,22 +129,25 @@ impl Channel {
             return false;
         }
         let issued = self.active_slot(bus, now) || self.hit_slot(bus, now);
-        self.buses[bus].column.next = self.next_column(bus, now);
+        self.buses[bus].column.next = self.next_column(bus);
         issued
     }
 
-    /// When a column command may issue after `now`, as far as banks go.
+    /// When a column command may issue next, as far as banks go.
     #[inline]
-    fn next_column(&self, bus: usize, now: u64) -> u64 {
-        let reach = self.buses[bus].banks;
+    fn next_column(&self, bus: usize) -> u64 {
+        let served = self.served();
         let hits = if self.buses[bus].due.is_empty() { self.hits(bus) } else { 0 };
-        let mut next = NEVER;
-        for kind in [Kind::Read, Kind::Write] {
-            let hits = if kind == self.served() { hits } else { 0 };
-            let banks = self.banks.active_of(kind) & reach | hits;
-            next = next.min(self.timing.next(column_command(kind), banks, now + 1));
-        }
-        next
+        let banks = self.active(served, bus) | hits;
+        let next = self.timing.next(column_command(served), banks);
+        let others = self.active(served.other(), bus);
+        next.min(self.timing.next(column_command(served.other()), others))
+    }
+
+    /// Banks of a bus with a request of this kind whose row was opened for it.
+    #[inline]
+    fn active(&self, kind: Kind, bus: usize) -> u64 {
+        self.banks.active_of(kind) & self.buses[bus].banks
     }
 
     /// Banks with requests that find their row open and may be served. Not those with an older one of their kind
@@ -157,20 +160,15 @@ impl Channel {
     /// Issues a column command for a request whose row was opened for it, if one is legal.
     #[inline]
     fn active_slot(&mut self, bus: usize, now: u64) -> bool {
-        if self.banks.active() & self.buses[bus].banks == 0 {
+        let ages = &self.banks.ages;
+        let oldest = |kind| self.timing.oldest(column_command(kind), self.active(kind, bus), ages);
+        let served = self.served();
+        let (own, other) = (oldest(served), oldest(served.other()));
+        let kind = if other.0 < own.0 { served.other() } else { served };
+        let (age, bank) = own.min(other);
+        if age == Age::NONE {
             return false;
         }
-        let mut found = None;
-        for kind in [Kind::Read, Kind::Write] {
-            let (command, ages) = (column_command(kind), &self.banks.ages);
-            let banks = self.banks.active_of(kind) & self.buses[bus].banks;
-            let oldest = self.timing.oldest(command, banks, ages, now);
-            let Some(bank) = oldest else { continue };
-            if found.is_none_or(|(_, other): (Kind, usize)| ages[bank] < ages[other]) {
-                found = Some((kind, bank));
-            }
-        }
-        let Some((kind, bank)) = found else { return false };
         let entry = self.banks.take_active(bank, kind);
         self.transfer(kind, entry, bus, bank, now);
         // The row may be closed again, or, first come, first served, the next one opened.
@@ -190,9 +188,10 @@ impl Channel {
         }
         let kind = self.served();
         let (hits, ages) = (self.hits(bus), &self.queues.of(kind).hit_age);
-        let Some(bank) = self.timing.oldest(column_command(kind), hits, ages, now) else {
+        let (age, bank) = self.timing.oldest(column_command(kind), hits, ages);
+        if age == Age::NONE {
             return false;
-        };
+        }
         let entry = self.queues.of_mut(kind).pop_hit(bank);
         self.stats.rows.hits += u64::from(!entry.touched);
         self.transfer(kind, entry, bus, bank, now);
@@ -215,29 +214,30 @@ impl Channel {
         let waiting = self.eligible(bus).waiting;
         let open = self.banks.open();
         let (openable, closable) = (waiting & !open, waiting & open & !self.banks.active());
-        let opens = self.timing.legal(Command::Activate, openable, now);
-        let closes = self.timing.legal(Command::Precharge, closable, now);
-        if opens | closes == 0 {
-            let next = self.timing.next(Command::Activate, openable, now + 1);
-            let next = next.min(self.timing.next(Command::Precharge, closable, now + 1));
-            self.buses[bus].row.next = next.min(self.close_idle(bus, now));
-            return;
-        }
-        let bank = oldest(opens | closes, &self.queues.of(kind).waiting_age);
-        if opens & (1 << bank) != 0 {
-            self.activate(bus, kind, bank, now);
-        } else {
-            let entry = self.queues.of_mut(kind).oldest_waiting(bank);
+        self.ask_due(now);
+        let ages = &self.queues.of(kind).waiting_age;
+        let ready = self.ready.ready();
+        let (opens, opening) =
+            self.timing.oldest_by_group(Command::Activate, openable & ready, ages);
+        let (closes, closing) =
+            self.timing.oldest_by_group(Command::Precharge, closable & ready, ages);
+        if opens < closes {
+            self.activate(bus, kind, opening, now);
+        } else if closes != Age::NONE {
+            let entry = self.queues.of_mut(kind).oldest_waiting(closing);
             let first = !std::mem::replace(&mut entry.touched, true);
             self.stats.rows.conflicts += u64::from(first);
-            self.precharge(bus, bank, now);
+            self.precharge(bus, closing, now);
+        } else {
+            let next = self.timing.next(Command::Activate, openable);
+            let next = next.min(self.timing.next(Command::Precharge, closable));
+            self.buses[bus].row.next = next.min(self.close_idle(bus, now));
         }
     }
 
     fn activate(&mut self, bus: usize, kind: Kind, bank: usize, now: u64) {
         let (row, mut entry) = self.queues.of_mut(kind).activate(bank);
-        let other = if kind == Kind::Read { Kind::Write } else { Kind::Read };
-        self.queues.of_mut(other).open(bank, row);
+        self.queues.of_mut(kind.other()).open(bank, row);
         self.stats.rows.misses += u64::from(!entry.touched);
         entry.touched = true;
         self.banks.activate(bank, kind, row, entry, now);
@@ -245,6 +245,7 @@ impl Channel {
         let held = self.timing.held(Command::Activate, bank);
         self.lost.row(Command::Activate, bank, now, held, self.buses[bus].stop);
         self.count(Command::Activate, bus, bank, now);
+        self.changed(bank, now);
         for command in [Command::Read, Command::Write] {
             let ready = self.timing.ready(command, bank);
             self.buses[bus].look(command, ready);
@@ -257,6 +258,7 @@ impl Channel {
         let held = self.timing.held(Command::Precharge, bank);
         self.lost.row(Command::Precharge, bank, now, held, self.buses[bus].stop);
         self.count(Command::Precharge, bus, bank, now);
+        self.changed(bank, now);
     }
 
     /// A command issues: counts it, and what it keeps others from.
@@ -306,6 +308,7 @@ impl Channel {
                     left &= left - 1;
                     self.queues.close(open);
                     self.banks.close(open, now);
+                    self.changed(open, now);
                 }
                 self.count(command, bus, bank, now);
             }
@@ -314,6 +317,7 @@ impl Channel {
                     self.banks.refresh_all(target, now);
                 }
                 self.count(command, bus, bank, now);
+                self.changed(bank, now);
                 self.buses[bus].refreshed(now);
                 self.buses[bus].look_at_all(now + 1);
             }
@@ -330,11 +334,12 @@ impl Channel {
             self.lost.explain(
                 gap,
                 &Call { command, bank, now, arrived, held, stop: self.buses[bus].stop },
-                &self.timing.causes,
+                self.timing.causes(),
             );
         }
         self.count(command, bus, bank, now);
         self.used(command, bus, bank, now);
+        self.changed(bank, now);
         match kind {
             Kind::Read => {
                 let at = now + self.fixed.read_ticks;

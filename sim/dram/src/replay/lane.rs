@@ -17,7 +17,8 @@ pub(super) struct Lane {
 impl Lane {
     /// One for the whole memory, or one for each channel.
     pub(super) fn all(dram: &Dram, injection: Injection) -> Vec<Self> {
-        let inlets = (0..dram.channels).map(|_| Inlet::new(Channel::new(dram)));
+        let channels = vec![Channel::new(dram); dram.channels as usize];
+        let inlets = channels.into_iter().map(Inlet::new);
         match injection {
             Injection::InOrder => vec![Self::new(0, inlets.collect())],
             Injection::PerChannel => {

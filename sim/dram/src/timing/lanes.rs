@@ -1,8 +1,4 @@
 //! From when on a command is legal, for all banks of a channel.
-//!
-//! Loops over a fixed number of lanes, without a branch that depends on what they hold: the compiler turns them
-//! into vector instructions, and the processor has nothing to mispredict.
-
 use std::{array, ops::Range};
 
 use tamis_arch::dram::Organisation;
@@ -10,21 +6,8 @@ use tamis_arch::dram::Organisation;
 use super::{MOST_BANKS, Stamp, each};
 use crate::age::{Age, Ages};
 
-/// Lanes that are worked on together.
+/// Lanes that are worked on together: the compiler turns a loop over so many into vector instructions.
 pub(super) const WIDE: usize = 8;
-const HALF: usize = MOST_BANKS / 2;
-
-/// The bit of each lane.
-const BITS: [u32; HALF] = {
-    let mut bits = [0; HALF];
-    let mut lane = 0;
-    while lane < HALF {
-        bits[lane] = 1 << lane;
-        lane += 1;
-    }
-    bits
-};
-
 /// How banks form groups, and how many of those there are.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Groups {
@@ -32,8 +15,6 @@ pub(super) struct Groups {
     log2: u32,
     /// Chunks of lanes that hold all groups.
     chunks: usize,
-    /// The banks of every set of four groups.
-    banks: [u64; 16],
     /// The group of each bank.
     of: [u8; MOST_BANKS],
 }
@@ -42,15 +23,8 @@ impl Groups {
     pub(super) fn new(organisation: &Organisation) -> Self {
         let count = |banks: u32| usize::try_from(banks).expect("64 fits");
         let (size, channel) = (count(organisation.banks), count(organisation.banks_per_channel()));
-        let own = u64::MAX >> (MOST_BANKS - size);
-        let mut banks = [0; 16];
-        for (set, banks) in banks.iter_mut().enumerate() {
-            for group in (0..MOST_BANKS / size).take(4).filter(|group| set >> group & 1 == 1) {
-                *banks |= own << (group * size);
-            }
-        }
         let of = array::from_fn(|bank| u8::try_from(bank / size).expect("64 fits"));
-        Self { log2: size.ilog2(), chunks: (channel / size).div_ceil(WIDE), banks, of }
+        Self { log2: size.ilog2(), chunks: (channel / size).div_ceil(WIDE), of }
     }
 
     #[inline]
@@ -74,33 +48,17 @@ impl Groups {
     pub(super) fn chunks(&self) -> usize {
         self.chunks
     }
-
-    /// The banks of a set of groups.
-    #[inline]
-    fn banks(&self, mut groups: u64) -> u64 {
-        let mut banks = 0;
-        let mut first = 0;
-        while groups != 0 {
-            banks |= self.banks[(groups & 15) as usize] << first;
-            groups >>= 4;
-            first += 4 << self.log2;
-        }
-        banks
-    }
 }
 
 /// What one command is held by: a stamp for each bank group, and one for each bank. The later one counts.
 #[derive(Clone, Debug)]
 pub(super) struct Lanes {
-    /// Whether any stamp of a group was ever set.
-    by_group: bool,
     groups: [Stamp; MOST_BANKS],
     banks: [Stamp; MOST_BANKS],
 }
 
 impl Lanes {
-    pub(super) const RESET: Self =
-        Self { by_group: false, groups: [0; MOST_BANKS], banks: [0; MOST_BANKS] };
+    pub(super) const RESET: Self = Self { groups: [0; MOST_BANKS], banks: [0; MOST_BANKS] };
 
     #[inline]
     pub(super) fn get(&self, groups: &Groups, bank: usize) -> Stamp {
@@ -117,7 +75,6 @@ impl Lanes {
     /// No earlier than a span after `stamp` for every group; spans in whole chunks of lanes.
     #[inline]
     pub(super) fn raise_by(&mut self, stamp: Stamp, spans: &[[Stamp; WIDE]]) {
-        self.by_group = true;
         for (known, spans) in self.groups.as_chunks_mut::<WIDE>().0.iter_mut().zip(spans) {
             // Cannot wrap: a stamp and a span are each below a quarter of the range.
             let until = spans.map(|span| stamp.wrapping_add(span));
@@ -125,49 +82,34 @@ impl Lanes {
         }
     }
 
-    /// The banks of a set whose stamp is at most `limit`.
+    /// The stamp of a bank alone.
     #[inline]
-    pub(super) fn at_most(&self, groups: &Groups, limit: Stamp, banks: u64) -> u64 {
-        let banks =
-            if self.by_group { self.by_groups_at_most(groups, limit, banks) } else { banks };
-        if banks == 0 {
-            return 0;
-        }
-        let [low, high] = self.banks.as_chunks::<HALF>().0 else { unreachable!("two halves") };
-        let mut found = u64::from(at_most(low, limit));
-        if banks >> HALF != 0 {
-            found |= u64::from(at_most(high, limit)) << HALF;
-        }
-        found & banks
+    pub(super) fn of_bank(&self, bank: usize) -> Stamp {
+        self.banks[bank % MOST_BANKS]
     }
 
-    /// The same, as far as groups go.
+    /// The bank of least age, with its age, of those of a set whose stamp is at most `limit`.
     #[inline]
-    fn by_groups_at_most(&self, groups: &Groups, limit: Stamp, banks: u64) -> u64 {
-        let mut free = 0;
-        for (chunk, stamps) in self.groups.as_chunks().0[..groups.chunks].iter().enumerate() {
-            free |= u64::from(at_most::<WIDE>(stamps, limit)) << (chunk * WIDE);
-        }
-        groups.banks(free) & banks
-    }
-
-    /// The bank of least age of those of a set whose stamp is at most `limit`.
-    #[inline]
-    pub(super) fn oldest_at_most(
+    pub(super) fn oldest(
         &self,
         groups: &Groups,
         limit: Stamp,
         banks: u64,
         ages: &Ages,
-    ) -> Option<usize> {
-        let (mut least, mut oldest) = (Age::NONE, None);
-        for bank in each(banks) {
-            let age = ages[bank % MOST_BANKS];
-            if age < least && self.get(groups, bank) <= limit {
-                (least, oldest) = (age, Some(bank));
-            }
-        }
-        oldest
+    ) -> (Age, usize) {
+        oldest(banks, ages, |bank| self.get(groups, bank) <= limit)
+    }
+
+    /// The same, as far as groups go.
+    #[inline]
+    pub(super) fn oldest_by_group(
+        &self,
+        groups: &Groups,
+        limit: Stamp,
+        banks: u64,
+        ages: &Ages,
+    ) -> (Age, usize) {
+        oldest(banks, ages, |bank| self.groups[groups.of(bank) % MOST_BANKS] <= limit)
     }
 
     /// The earliest stamp of a set of banks; any below `enough` will do.
@@ -191,11 +133,15 @@ impl Lanes {
     }
 }
 
+/// The bank of least age, with its age, of those of a set that are legal.
 #[inline]
-fn at_most<const LANES: usize>(stamps: &[Stamp; LANES], limit: Stamp) -> u32 {
-    let mut found = 0;
-    for (stamp, bit) in stamps.iter().zip(BITS) {
-        found |= if *stamp <= limit { bit } else { 0 };
+fn oldest(banks: u64, ages: &Ages, is_legal: impl Fn(usize) -> bool) -> (Age, usize) {
+    let mut oldest = (Age::NONE, 0);
+    for bank in each(banks) {
+        let age = ages[bank % MOST_BANKS];
+        if age < oldest.0 && is_legal(bank) {
+            oldest = (age, bank);
+        }
     }
-    found
+    oldest
 }

@@ -3,7 +3,7 @@
 use tamis_arch::dram::{Command, Constraint, Dram, Level, PagePolicy, Refresh, Standard, Target};
 
 use super::{
-    CAUSE, CAUSE_BITS, Held, MOST_BANKS, Stamp,
+    CAUSE, CAUSE_BITS, Held, Stamp,
     lanes::{Groups, WIDE},
 };
 
@@ -38,6 +38,14 @@ impl Rule {
     }
 }
 
+/// What a command does to others.
+#[derive(Clone, Debug)]
+pub(super) struct Effects {
+    pub(super) spreads: Vec<Spread>,
+    pub(super) singles: Vec<Single>,
+    pub(super) windows: Vec<Window>,
+}
+
 /// What a command does to another by all rules that reach whole bank groups.
 #[derive(Clone, Debug)]
 pub(super) struct Spread {
@@ -64,32 +72,46 @@ pub(super) enum Reach {
     Groups(Vec<[Stamp; WIDE]>),
 }
 
-/// A rule that runs from a command some places back, and the ticks of those at each node of its level.
+/// A rule that runs from a command some places back.
 #[derive(Clone, Debug)]
 pub(super) struct Window {
     pub(super) to: Command,
     pub(super) reach: Reach,
     pub(super) cause: Stamp,
     ticks: u64,
-    /// Banks of a node, as a power of two.
+    /// Banks of a node of its level, as a power of two.
     log2_size: u32,
     width: usize,
-    /// `width` ticks for each node; 0 is never, as no command issues at tick 0.
-    past: Vec<u64>,
-    oldest: Vec<usize>,
 }
 
 impl Window {
     /// A command issues: until when the rule holds, if there were enough of them.
-    pub(super) fn record(&mut self, bank: usize, now: u64) -> Option<u64> {
+    pub(super) fn record(&self, past: &mut Past, bank: usize, now: u64) -> Option<u64> {
         let node = bank >> self.log2_size;
-        let past = &mut self.past[node * self.width..][..self.width];
-        let oldest = &mut self.oldest[node];
-        past[*oldest] = now;
+        let oldest = &mut past.oldest[node];
+        let ticks = &mut past.ticks[node * self.width..][..self.width];
+        ticks[*oldest] = now;
         *oldest = if *oldest + 1 == self.width { 0 } else { *oldest + 1 };
-        let first = past[*oldest];
+        let first = ticks[*oldest];
         let until = first + self.ticks;
         (first != 0 && until > now).then_some(until)
+    }
+}
+
+/// The last commands that a window counts, at each node of its level.
+#[derive(Clone, Debug)]
+pub(super) struct Past {
+    /// As many for each node as the window is wide; 0 is never, as no command issues at tick 0.
+    ticks: Vec<u64>,
+    /// The place of each node's oldest.
+    oldest: Vec<usize>,
+}
+
+impl Past {
+    /// Of a window over a channel of so many banks.
+    pub(super) fn none(window: &Window, banks: usize) -> Self {
+        let nodes = banks >> window.log2_size;
+        Self { ticks: vec![0; window.width * nodes], oldest: vec![0; nodes] }
     }
 }
 
@@ -141,8 +163,17 @@ impl Rules {
         self.sizes[rule.level as usize]
     }
 
+    /// What a command does to others.
+    pub(super) fn effects(&self, from: Command, groups: &Groups) -> Effects {
+        Effects {
+            spreads: self.spreads(from, groups),
+            singles: self.singles(from),
+            windows: self.windows(from, groups),
+        }
+    }
+
     /// What a command does to bank groups.
-    pub(super) fn spreads(&self, from: Command, groups: &Groups) -> Vec<Spread> {
+    fn spreads(&self, from: Command, groups: &Groups) -> Vec<Spread> {
         let mut spreads: Vec<Spread> = Vec::new();
         for rule in self.of(from).filter(|rule| rule.width == 1 && !rule.is_single()) {
             let spans = self.spans(rule, rule.span, groups);
@@ -171,7 +202,7 @@ impl Rules {
     }
 
     /// What a command does to single banks.
-    pub(super) fn singles(&self, from: Command) -> Vec<Single> {
+    fn singles(&self, from: Command) -> Vec<Single> {
         let rules = self.of(from).filter(|rule| rule.width == 1 && rule.is_single());
         let single =
             |rule: &Rule| Single { to: rule.to, mask: !(self.size(rule) - 1), span: rule.span };
@@ -179,7 +210,7 @@ impl Rules {
     }
 
     /// What a command does to others together with those before it.
-    pub(super) fn windows(&self, from: Command, groups: &Groups) -> Vec<Window> {
+    fn windows(&self, from: Command, groups: &Groups) -> Vec<Window> {
         let rules = self.of(from).filter(|rule| rule.width > 1);
         let window = |rule: &Rule| Window {
             to: rule.to,
@@ -192,8 +223,6 @@ impl Rules {
             cause: rule.span & CAUSE,
             ticks: rule.ticks(),
             width: rule.width,
-            past: vec![0; rule.width * MOST_BANKS],
-            oldest: vec![0; MOST_BANKS],
         };
         rules.map(window).collect()
     }
