@@ -1,6 +1,6 @@
 //! When rows are closed that nobody asks for: page policies.
 
-use tamis_arch::dram::{Command, PagePolicy};
+use tamis_arch::dram::{Command, PagePolicy, Scheduler};
 
 use super::{Channel, NEVER, column_command};
 use crate::{
@@ -56,8 +56,11 @@ impl Channel {
     /// A column command has issued.
     #[inline]
     pub(super) fn used(&mut self, command: Command, bus: usize, bank: usize, now: u64) {
-        self.rows_used.count[bank] += 1;
-        self.rows_used.last[bank] = now;
+        // Nobody else asks.
+        if self.fixed.scheduler == Scheduler::FrFcfsCap || self.fixed.page == PagePolicy::Timeout {
+            self.rows_used.count[bank] += 1;
+            self.rows_used.last[bank] = now;
+        }
         match self.fixed.page {
             PagePolicy::Open => {}
             PagePolicy::Timeout => {
