@@ -45,7 +45,7 @@ pub struct Replay {
 
 /// Transactions of a piece. Some milliseconds to play, so that handing it to other threads costs nothing beside, and
 /// with the next one 1.3 MB, which caches hold. A replay of fewer starts no thread.
-const PIECE: usize = 1 << 14;
+const PIECE: u64 = 1 << 14;
 
 /// Replays requests of `request_bytes` each, from reset: in every tick, as many transactions as the queues take.
 ///
@@ -64,16 +64,16 @@ pub fn replay(
 ) -> Replay {
     assert!(request_bytes > 0, "a request moves at least a byte");
     let mut lanes = Lane::all(dram, injection);
-    let mut requests = transactions(dram, accesses.into_iter(), request_bytes);
+    let mut source = Source::new(dram, accesses.into_iter(), request_bytes);
     let mut playing = vec![Vec::new(); lanes.len()];
     let mut coming = playing.clone();
-    let mut whole = fill(&mut playing, &mut requests);
+    let mut whole = source.fill(&mut playing);
     while whole {
         rayon::in_place_scope(|scope| {
             scope.spawn(|_| {
                 lanes.par_iter_mut().zip(&mut playing).for_each(|(lane, list)| lane.play(list));
             });
-            whole = fill(&mut coming, &mut requests);
+            whole = source.fill(&mut coming);
         });
         mem::swap(&mut playing, &mut coming);
     }
@@ -82,32 +82,38 @@ pub fn replay(
 }
 
 /// The transactions that hold the bytes of each request, in order.
-fn transactions(
-    dram: &Dram,
-    accesses: impl Iterator<Item = Access>,
+struct Source<I> {
+    accesses: I,
     request_bytes: u64,
-) -> impl Iterator<Item = Request> {
-    let mapping = Mapping::new(dram);
-    let step = dram.transaction.0;
-    let places = accesses.flat_map(move |Access { address, kind }| {
-        let last = address.saturating_add(request_bytes - 1) / step;
-        (address / step..=last).map(move |transaction| (transaction * step, kind))
-    });
-    (0..).zip(places).map(move |(id, (address, kind))| {
-        let location = mapping.decode(address);
-        Request { id, location, kind }
-    })
+    mapping: Mapping,
+    /// Bytes of a transaction.
+    step: u64,
+    /// Transactions so far.
+    count: u64,
 }
 
-/// Appends a piece of the requests to the lists of their lanes; says whether it is a whole one.
-fn fill(lists: &mut [Vec<Request>], requests: &mut impl Iterator<Item = Request>) -> bool {
-    let mut count = 0;
-    requests.take(PIECE).for_each(|request| {
-        let lane = if lists.len() == 1 { 0 } else { channel_of(&request) };
-        lists[lane].push(request);
-        count += 1;
-    });
-    count == PIECE
+impl<I: Iterator<Item = Access>> Source<I> {
+    fn new(dram: &Dram, accesses: I, request_bytes: u64) -> Self {
+        let (mapping, step) = (Mapping::new(dram), dram.transaction.0);
+        Self { accesses, request_bytes, mapping, step, count: 0 }
+    }
+
+    /// Appends a piece, of whole requests, to the lists of its lanes; says whether there may be another.
+    fn fill(&mut self, lists: &mut [Vec<Request>]) -> bool {
+        let end = self.count + PIECE;
+        while self.count < end {
+            let Some(Access { address, kind }) = self.accesses.next() else { return false };
+            let last = address.saturating_add(self.request_bytes - 1) / self.step;
+            for transaction in address / self.step..=last {
+                let location = self.mapping.decode(transaction * self.step);
+                let request = Request { id: self.count, location, kind };
+                let lane = if lists.len() == 1 { 0 } else { channel_of(&request) };
+                lists[lane].push(request);
+                self.count += 1;
+            }
+        }
+        true
+    }
 }
 
 fn channel_of(request: &Request) -> usize {

@@ -33,10 +33,12 @@ impl Lane {
 
     /// Plays what is in the list, which is empty then.
     pub(super) fn play(&mut self, list: &mut Vec<Request>) {
-        for request in list.drain(..) {
-            self.now = self.inlets[channel_of(&request) - self.first].offer(self.now, request);
+        for (index, request) in list.iter().enumerate() {
+            self.now = self.inlets[channel_of(request) - self.first].offer(self.now, list, index);
         }
+        self.inlets.iter_mut().for_each(|inlet| inlet.settle(list));
         self.advance(self.now);
+        list.clear();
     }
 
     fn advance(&mut self, to: Tick) {
@@ -62,8 +64,8 @@ impl Lane {
 /// whether there still is room.
 struct Inlet {
     channel: Channel,
-    /// Requests that came at a tick and that the channel has not seen.
-    noted: Vec<(Tick, Request)>,
+    /// Requests that came at a tick and that the channel has not seen, by their places in the list.
+    noted: Vec<(Tick, usize)>,
     /// Entries of each queue that are free at least.
     room: [usize; 2],
     /// The last completion so far.
@@ -77,15 +79,16 @@ impl Inlet {
         Self { room: free(&channel), channel, noted, end: Tick::ZERO, done }
     }
 
-    /// Takes a request at `now`, or as soon after as the channel has room; says when that is.
-    fn offer(&mut self, mut now: Tick, request: Request) -> Tick {
+    /// Takes a request of the list at `now`, or as soon after as the channel has room; says when that is.
+    fn offer(&mut self, mut now: Tick, list: &[Request], index: usize) -> Tick {
+        let request = list[index];
         let room = &mut self.room[request.kind.index()];
         if *room > 0 {
             *room -= 1;
-            self.noted.push((now, request));
+            self.noted.push((now, index));
             return now;
         }
-        self.settle();
+        self.settle(list);
         while self.channel.push(now, request).is_err() {
             self.advance(now);
             now = self.channel.next_event().expect("a full queue has something to do");
@@ -95,15 +98,14 @@ impl Inlet {
     }
 
     /// Lets the channel see what was noted.
-    fn settle(&mut self) {
-        for (at, request) in self.noted.drain(..) {
-            self.channel.push(at, request).expect("there was room before");
+    fn settle(&mut self, list: &[Request]) {
+        for (at, index) in self.noted.drain(..) {
+            self.channel.push(at, list[index]).expect("there was room before");
         }
     }
 
-    /// Lets time pass in the channel, too.
+    /// Lets time pass in the channel.
     fn advance(&mut self, to: Tick) {
-        self.settle();
         self.channel.advance(to, &mut self.done);
         for done in self.done.drain(..) {
             self.end = self.end.max(done.at);
