@@ -10,13 +10,13 @@ mod rules;
 #[cfg(test)]
 mod tests;
 
-use std::{array, sync::Arc};
+use std::{array, hint::select_unpredictable, sync::Arc};
 
 use tamis_arch::dram::{Command, Dram};
 
 pub(crate) use self::rules::Causes;
 use self::{
-    lanes::{Groups, Lanes},
+    lanes::{Groups, Lanes, oldest},
     rules::{Effects, Past, Reach, Rules, Single, Spread},
 };
 use crate::age::{Age, Ages};
@@ -156,15 +156,16 @@ impl Timing {
         self.ready[command.index()].oldest(&self.table.groups, self.limit, banks, ages)
     }
 
-    /// The same, of banks whose own constraints are known to let it issue.
+    /// The same for row commands, of banks whose own constraints are known to let them issue: an activate for those to
+    /// open, a precharge for those to close.
     #[inline]
-    pub(crate) fn oldest_by_group(
-        &self,
-        command: Command,
-        banks: u64,
-        ages: &Ages,
-    ) -> (Age, usize) {
-        self.ready[command.index()].oldest_by_group(&self.table.groups, self.limit, banks, ages)
+    pub(crate) fn oldest_row(&self, openable: u64, closable: u64, ages: &Ages) -> (Age, usize) {
+        let [opening, closing] =
+            [Command::Activate, Command::Precharge].map(|command| &self.ready[command.index()]);
+        oldest(openable | closable, ages, |bank| {
+            let lanes = select_unpredictable(closable >> bank & 1 == 1, closing, opening);
+            lanes.group_lets(&self.table.groups, bank, self.limit)
+        })
     }
 
     /// From when on a command is legal, and the constraint that it was held by until then.

@@ -217,21 +217,18 @@ impl Channel {
         self.ask_due(now);
         let ages = &self.queues.of(kind).waiting_age;
         let ready = self.ready.ready();
-        let (opens, opening) =
-            self.timing.oldest_by_group(Command::Activate, openable & ready, ages);
-        let (closes, closing) =
-            self.timing.oldest_by_group(Command::Precharge, closable & ready, ages);
-        if opens < closes {
-            self.activate(bus, kind, opening, now);
-        } else if closes != Age::NONE {
-            let entry = self.queues.of_mut(kind).oldest_waiting(closing);
-            let first = !std::mem::replace(&mut entry.touched, true);
-            self.stats.rows.conflicts += u64::from(first);
-            self.precharge(bus, closing, now);
-        } else {
+        let (age, bank) = self.timing.oldest_row(openable & ready, closable & ready, ages);
+        if age == Age::NONE {
             let next = self.timing.next(Command::Activate, openable);
             let next = next.min(self.timing.next(Command::Precharge, closable));
             self.buses[bus].row.next = next.min(self.close_idle(bus, now));
+        } else if openable & (1 << bank) != 0 {
+            self.activate(bus, kind, bank, now);
+        } else {
+            let entry = self.queues.of_mut(kind).oldest_waiting(bank);
+            let first = !std::mem::replace(&mut entry.touched, true);
+            self.stats.rows.conflicts += u64::from(first);
+            self.precharge(bus, bank, now);
         }
     }
 

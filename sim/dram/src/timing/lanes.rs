@@ -1,5 +1,5 @@
 //! From when on a command is legal, for all banks of a channel.
-use std::{array, ops::Range};
+use std::{array, hint::select_unpredictable, ops::Range};
 
 use tamis_arch::dram::Organisation;
 
@@ -100,16 +100,10 @@ impl Lanes {
         oldest(banks, ages, |bank| self.get(groups, bank) <= limit)
     }
 
-    /// The same, as far as groups go.
+    /// Whether the stamp of a bank's group is at most `limit`.
     #[inline]
-    pub(super) fn oldest_by_group(
-        &self,
-        groups: &Groups,
-        limit: Stamp,
-        banks: u64,
-        ages: &Ages,
-    ) -> (Age, usize) {
-        oldest(banks, ages, |bank| self.groups[groups.of(bank) % MOST_BANKS] <= limit)
+    pub(super) fn group_lets(&self, groups: &Groups, bank: usize, limit: Stamp) -> bool {
+        self.groups[groups.of(bank) % MOST_BANKS] <= limit
     }
 
     /// The earliest stamp of a set of banks; any below `enough` will do.
@@ -133,15 +127,15 @@ impl Lanes {
     }
 }
 
-/// The bank of least age, with its age, of those of a set that are legal.
+/// The bank of least age, with its age, of those of a set that are legal. Without branches on what is found: among many
+/// banks the processor would guess wrong at every other one.
 #[inline]
-fn oldest(banks: u64, ages: &Ages, is_legal: impl Fn(usize) -> bool) -> (Age, usize) {
-    let mut oldest = (Age::NONE, 0);
+pub(super) fn oldest(banks: u64, ages: &Ages, is_legal: impl Fn(usize) -> bool) -> (Age, usize) {
+    let (mut least, mut oldest) = (Age::NONE, 0);
     for bank in each(banks) {
-        let age = ages[bank % MOST_BANKS];
-        if age < oldest.0 && is_legal(bank) {
-            oldest = (age, bank);
-        }
+        let age = select_unpredictable(is_legal(bank), ages[bank % MOST_BANKS], Age::NONE);
+        oldest = select_unpredictable(age < least, bank, oldest);
+        least = age.min(least);
     }
-    oldest
+    (least, oldest)
 }
