@@ -5,10 +5,14 @@ mod slow;
 
 use proptest::prelude::*;
 use slow::Oracle;
-use tamis_arch::dram::{
-    Controller, Dram, MappingPreset, PagePolicy, Refresh, STANDARDS, Scheduler, Sharing, Standard,
+use tamis_arch::{
+    dram::{
+        Controller, Dram, MappingPreset, PagePolicy, Refresh, STANDARDS, Scheduler, Sharing,
+        Standard,
+    },
+    fault::{Faults, Source},
 };
-use tamis_dram::{Channel, Completion, Kind, Mapping, Request, Tick};
+use tamis_dram::{Channel, Completion, Kind, Location, Mapping, Request, Tick};
 
 /// Later than any request of a test is served.
 const LIMIT: Tick = Tick(100_000);
@@ -29,6 +33,26 @@ struct Setup {
     hit_cap: u32,
     page: PagePolicy,
     page_timeout: u32,
+    /// Those of a standard of one's own.
+    spans: Option<[u32; 9]>,
+}
+
+/// A standard whose rows take as long as these spans say.
+fn own(base: &str, spans: &[u32; 9]) -> Standard {
+    let &[to_read, to_write, open, close, close_all, from_read, from_write, apart, window] = spans;
+    let open = to_read.max(to_write) + open;
+    let text = format!(
+        "extends = \"{base}\"\nname = \"own\"\ndescription = \"own\"\n\
+         [power]\nactivate_ma = 10000.0\n\
+         [timing]\nRCDRD = {to_read}\nRCDWR = {to_write}\nRAS = {open}\nRP = {close}\nRPA = {}\n\
+         RC = {}\nRTP = {from_read}\nWR = {from_write}\nRRDS = {apart}\nRRDL = {apart}\nFAW = {}\n",
+        close + close_all,
+        open + close,
+        apart + window,
+    );
+    let mut faults = Faults::default();
+    let standard = Standard::read(Source { name: "own.toml".into(), text }, &mut faults);
+    standard.unwrap_or_else(|| panic!("{faults}"))
 }
 
 impl Setup {
@@ -47,10 +71,13 @@ impl Setup {
         };
         let mapping = self.mapping.name();
         let mut dram = Dram::new(self.standard, 1, mapping, controller).expect("a memory");
+        if let Some(spans) = &self.spans {
+            dram.standard = own(self.standard, spans);
+        }
         // Often enough to matter in a short test.
         let timing = &mut dram.standard.timing;
-        timing.refresh_interval = timing.refresh + 440;
-        timing.bank_refresh_interval = 90;
+        timing.refresh_interval = timing.refresh + if self.spans.is_some() { 1_000 } else { 440 };
+        timing.bank_refresh_interval = if self.spans.is_some() { 600 } else { 90 };
         dram
     }
 }
@@ -66,8 +93,9 @@ fn setup() -> impl Strategy<Value = Setup> {
     let scheduler = prop::sample::select(Scheduler::ALL);
     let page = prop::sample::select(PagePolicy::ALL);
     let controller = (refresh, bus, scheduler, 1u32..6, page, 0u32..80);
-    (standard, mapping, depth(), depth(), controller).prop_map(
-        |(standard, mapping, read_queue, write_queue, controller)| {
+    let spans = prop::option::weighted(0.3, prop::array::uniform(1u32..90));
+    (standard, mapping, depth(), depth(), controller, spans).prop_map(
+        |(standard, mapping, read_queue, write_queue, controller, spans)| {
             let (refresh, command_bus, scheduler, hit_cap, page, page_timeout) = controller;
             Setup {
                 standard,
@@ -80,6 +108,7 @@ fn setup() -> impl Strategy<Value = Setup> {
                 hit_cap,
                 page,
                 page_timeout,
+                spans,
             }
         },
     )
@@ -218,4 +247,34 @@ proptest! {
         prop_assert_eq!(done, all);
         prop_assert_eq!(channel.stats(), whole.stats());
     }
+}
+
+/// Where a row may only be closed long after a write, a read that closes it does so earlier: the next row of the bank waits for
+/// that read, not for the write.
+#[test]
+fn a_bank_that_a_read_closes_opens_as_soon_as_by_ticking() {
+    let setup = Setup {
+        standard: "hbm2",
+        mapping: MappingPreset::RoBaRaCoCh,
+        read_queue: 8,
+        write_queue: 8,
+        refresh: Refresh::None,
+        command_bus: Sharing::Shared,
+        scheduler: Scheduler::FrFcfs,
+        hit_cap: 1,
+        page: PagePolicy::Closed,
+        page_timeout: 0,
+        spans: Some([10, 10, 1, 2, 0, 2, 90, 4, 0]),
+    };
+    let dram = setup.dram();
+    let request = |id, row, column, kind| {
+        let location = Location { row, column, ..Location::default() };
+        Request { id, location, kind }
+    };
+    let arrivals = [
+        (0, request(0, 0, 0, Kind::Write)),
+        (2, request(1, 0, 1, Kind::Read)),
+        (1, request(2, 1, 0, Kind::Read)),
+    ];
+    assert_eq!(by_events(&dram, &arrivals), by_ticking(&dram, &arrivals));
 }

@@ -68,10 +68,11 @@ impl ReadyBanks {
 }
 
 impl Channel {
-    /// A command has gone to a bank. A bank that was not ready before is asked when it comes due.
+    /// A command has gone to a bank. A bank that was not ready before is asked when it comes due; but one that is closed
+    /// now waits for another command than it was asked about, which may come earlier.
     #[inline]
     pub(super) fn changed(&mut self, bank: usize, now: u64) {
-        if self.ready.ready() & (1 << bank) != 0 {
+        if (self.ready.ready() | !self.banks.open()) & (1 << bank) != 0 {
             self.ask(bank, now);
         }
     }
