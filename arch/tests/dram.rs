@@ -269,6 +269,26 @@ fn a_pin_is_as_fast_as_the_name_of_its_standard_says() {
     }
 }
 
+/// Burst currents scale with the rate: the same bytes take the same charge beyond standby, however fast they move.
+#[test]
+fn a_byte_of_every_hbm_takes_the_charge_of_hbm2_at_its_own_rate() {
+    for name in ["hbm2e", "hbm3", "hbm2-release"] {
+        for write in [false, true] {
+            let [found, expected] = [name, "hbm2"].map(|name| charge_of_a_byte(name, write));
+            assert!((found / expected - 1.0).abs() < 1e-9, "{name}: {found}, hbm2: {expected}");
+        }
+    }
+}
+
+/// What a burst draws beyond the standby of an open row (pC a byte).
+fn charge_of_a_byte(name: &str, write: bool) -> f64 {
+    let standard = Standard::preset(name).expect("it is known");
+    let power = &standard.power;
+    let current = if write { power.write_ma } else { power.read_ma } - power.open_ma;
+    let nanoseconds = 1e3 * f64::from(standard.timing.burst) / standard.clock.0.get() as f64;
+    current * nanoseconds / standard.organisation.transaction.0 as f64
+}
+
 #[test]
 fn a_standard_that_is_not_there_is_an_error_that_says_so() {
     let message =
