@@ -3,7 +3,7 @@
 use std::{cmp::Reverse, collections::BTreeMap, iter};
 
 use serde::Serialize;
-use tamis_arch::dram::{Buses, Command, Dram, Sharing, Standard};
+use tamis_arch::dram::{Buses, Command, Dram, Sharing};
 use tamis_dram::{Latencies, Rows, Stats, Wait};
 
 use super::ratio;
@@ -17,7 +17,7 @@ pub(crate) struct DataBuses {
     /// Data moved.
     #[serde(rename = "moving_data_clocks")]
     pub(crate) moving_data: u64,
-    /// None did, by kind of wait; every kind that the standard can have is there.
+    /// None did, by kind of wait; every kind that the memory can have is there.
     #[serde(rename = "wait_clocks")]
     pub(crate) waits: BTreeMap<Wait, u64>,
     /// The same, by what the next transfer waited for: a constraint by its name in the standard, or a bus.
@@ -114,11 +114,11 @@ impl CommandBuses {
 const FULL: f64 = 0.9;
 
 impl DataBuses {
-    pub(crate) fn of(stats: &Stats, standard: &Standard) -> Self {
+    pub(crate) fn of(stats: &Stats, dram: &Dram) -> Self {
         let lost = stats.lost.iter().map(|(cause, ticks)| (cause.clone(), ticks.0));
-        let mut waits: BTreeMap<Wait, u64> = Wait::all_of(standard).map(|wait| (wait, 0)).collect();
+        let mut waits: BTreeMap<Wait, u64> = Wait::all_of(dram).map(|wait| (wait, 0)).collect();
         for (cause, ticks) in &stats.lost {
-            *waits.entry(wait(cause, standard)).or_default() += ticks.0;
+            *waits.entry(wait(cause, dram)).or_default() += ticks.0;
         }
         Self {
             elapsed: stats.pseudo_ticks.total().0,
@@ -144,9 +144,9 @@ impl DataBuses {
     }
 
     /// The causes of one kind, the longest first.
-    pub(crate) fn causes(&self, of: Wait, standard: &Standard) -> Vec<(&str, u64)> {
+    pub(crate) fn causes(&self, of: Wait, dram: &Dram) -> Vec<(&str, u64)> {
         let all = self.lost.iter().map(|(cause, clocks)| (cause.as_str(), *clocks));
-        longest_first(all.filter(|(cause, _)| wait(cause, standard) == of))
+        longest_first(all.filter(|(cause, _)| wait(cause, dram) == of))
     }
 }
 
@@ -161,9 +161,9 @@ pub(crate) fn title(wait: Wait) -> String {
     wait.name().replace('_', " ")
 }
 
-/// The kind of a cause that a memory of this standard gave.
-fn wait(cause: &str, standard: &Standard) -> Wait {
-    Wait::of(cause, standard).expect("the memory charges to what its standard names")
+/// The kind of a cause that this memory gave.
+fn wait(cause: &str, dram: &Dram) -> Wait {
+    Wait::of(cause, dram).expect("the memory charges to what its standard names")
 }
 
 /// How transactions found their row.
@@ -236,7 +236,7 @@ pub(crate) struct ChannelReport {
 
 impl ChannelReport {
     fn of(channel: u32, stats: &Stats, dram: &Dram) -> Self {
-        let data_buses = DataBuses::of(stats, &dram.standard);
+        let data_buses = DataBuses::of(stats, dram);
         let command_buses = CommandBuses::of(stats, dram);
         Self {
             channel,
@@ -280,7 +280,7 @@ impl MemoryActivity {
     pub(crate) fn of(channels: &[Stats], dram: &Dram) -> Self {
         let mut all = Stats::default();
         channels.iter().for_each(|channel| all += channel);
-        let data_buses = DataBuses::of(&all, &dram.standard);
+        let data_buses = DataBuses::of(&all, dram);
         let command_buses = CommandBuses::of(&all, dram);
         Self {
             clock_mhz: dram.clock.0.get(),
@@ -308,7 +308,7 @@ impl MemoryActivity {
 
 #[cfg(test)]
 mod tests {
-    use tamis_arch::dram::Controller;
+    use tamis_arch::dram::{Controller, Scheduler};
     use tamis_dram::{Residency, Ticks};
 
     use super::*;
@@ -317,7 +317,7 @@ mod tests {
         clocks_of(&hbm2(), moving_data, lost)
     }
 
-    fn clocks_of(standard: &Standard, moving_data: u64, lost: &[(&str, u64)]) -> DataBuses {
+    fn clocks_of(dram: &Dram, moving_data: u64, lost: &[(&str, u64)]) -> DataBuses {
         let elapsed = moving_data + lost.iter().map(|(_, clocks)| clocks).sum::<u64>();
         let lost = lost.iter().map(|(cause, clocks)| ((*cause).to_owned(), Ticks(*clocks)));
         let stats = Stats {
@@ -326,11 +326,15 @@ mod tests {
             lost: lost.collect(),
             ..Stats::default()
         };
-        DataBuses::of(&stats, standard)
+        DataBuses::of(&stats, dram)
     }
 
-    fn hbm2() -> Standard {
-        Standard::preset("hbm2").expect("a standard of ours")
+    fn memory(standard: &str, controller: Controller) -> Dram {
+        Dram::new(standard, 1, "tamis", controller).expect("a memory")
+    }
+
+    fn hbm2() -> Dram {
+        memory("hbm2", Controller::usual())
     }
 
     #[test]
@@ -357,8 +361,8 @@ mod tests {
 
     #[test]
     fn where_there_is_one_command_bus_every_key_says_so() {
-        let standard = Standard::preset("ddr4").expect("a standard of ours");
-        let clocks = clocks_of(&standard, 50, &[("tCCD_L", 20), ("command bus", 30)]);
+        let dram = memory("ddr4", Controller::usual());
+        let clocks = clocks_of(&dram, 50, &[("tCCD_L", 20), ("command bus", 30)]);
         assert_eq!(clocks.waits.get(&Wait::CommandBus), Some(&30));
         assert_eq!([Wait::RowBus, Wait::ColumnBus].map(|wait| clocks.waits.get(&wait)), [None; 2]);
         let limit = |utilization| {
@@ -368,6 +372,23 @@ mod tests {
         };
         assert_eq!(limit(0.89), ("command bus".to_owned(), How::Lost));
         assert_eq!(limit(0.9), ("command bus".to_owned(), How::Busy));
+    }
+
+    #[test]
+    fn where_requests_go_in_order_no_key_says_that_one_waits_for_a_bus() {
+        let controller = Controller { scheduler: Scheduler::Fcfs, ..Controller::usual() };
+        let clocks = clocks_of(&memory("hbm2", controller), 50, &[("request order", 50)]);
+        assert_eq!(clocks.waits.get(&Wait::RequestOrder), Some(&50));
+        assert_eq!([Wait::RowBus, Wait::ColumnBus].map(|wait| clocks.waits.get(&wait)), [None; 2]);
+        let limit = |share| {
+            let commands =
+                CommandBuses::RowAndColumn { row_utilization: share, column_utilization: share };
+            let limit = Limit::of(&clocks, &commands).expect("time passed");
+            (limit.title(), limit.how)
+        };
+        assert_eq!(limit(Some(0.1)), ("request order".to_owned(), How::Lost));
+        // A bus may be full all the same.
+        assert_eq!(limit(Some(0.9)), ("row bus".to_owned(), How::Busy));
     }
 
     #[test]
@@ -382,8 +403,7 @@ mod tests {
     #[test]
     fn a_command_keeps_its_bus_as_long_as_the_standard_says() {
         let memory = |standard, command_bus| {
-            let controller = Controller { command_bus, ..Controller::usual() };
-            Dram::new(standard, 1, "tamis", controller).expect("a memory")
+            memory(standard, Controller { command_bus, ..Controller::usual() })
         };
         let mut stats = Stats {
             channel_ticks: Ticks(100),

@@ -405,6 +405,27 @@ fn a_full_row_bus_is_the_limit_whatever_waits_it_shows_as() {
 }
 
 #[test]
+fn requests_that_go_in_order_are_the_limit_and_not_a_bus_that_is_idle() {
+    let addresses = (0..4096_u64).map(|i| 64 * (i * 2_654_435_761 % (1 << 22)));
+    let random: String = addresses.map(|address| format!("{address:#x}\n")).collect();
+    let of = |scheduler| ["--mapping", "RoBaRaCoCh", "--scheduler", scheduler];
+    let table = replay(random.as_str(), &of("fcfs")).succeeds().stdout();
+    let verdict = table.lines().last().expect("a last line");
+    assert!(verdict.starts_with("What limits the memory: request order, "), "{table}");
+    assert!(table.contains("   a command is legal, but older requests go first\n"), "{table}");
+    assert!(!table.contains("wait for their command bus"), "{table}");
+    let ordered = replayed(&random, &of("fcfs"));
+    assert_eq!(ordered["limited_by"]["by"], "request_order");
+    assert!(number(&ordered["data_buses"]["lost_clocks"]["request order"]) > 0);
+    let waits = |report: &Value| {
+        let waits = report["data_buses"]["wait_clocks"].as_object().expect("by kind");
+        ["row_bus", "column_bus", "request_order"].map(|kind| waits.contains_key(kind))
+    };
+    assert_eq!(waits(&ordered), [false, false, true]);
+    assert_eq!(waits(&replayed(&random, &of("fr-fcfs"))), [true, true, false]);
+}
+
+#[test]
 fn a_standard_with_one_command_bus_is_told_of_that() {
     let addresses = (0..4096_u64).map(|i| 64 * (i * 2_654_435_761 % (1 << 22)));
     let random: String = addresses.map(|address| format!("{address:#x}\n")).collect();

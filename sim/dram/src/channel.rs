@@ -93,9 +93,7 @@ impl Channel {
         };
         let refresher = Refresher::new(dram);
         let timing = Timing::new(dram);
-        let buses = usize::try_from(organisation.pseudo_channels).expect("64 fits");
-        let lost =
-            Lost::new(timing.causes().names.len(), buses, banks / buses, u64::from(spans.burst));
+        let lost = Lost::new(dram, timing.causes().names.len());
         Self {
             timing,
             lost,
@@ -230,7 +228,7 @@ impl Channel {
         stats.data_ticks = Ticks((reads + writes) * self.fixed.burst);
         stats.channel_ticks = Ticks(self.now);
         stats.pseudo_ticks = self.banks.residency(self.now);
-        stats.lost = self.lost.up_to(self.now, self.timing.causes(), self.fixed.single_bus);
+        stats.lost = self.lost.up_to(self.now, self.timing.causes());
         stats
     }
 

@@ -9,7 +9,7 @@
 
 use std::collections::BTreeMap;
 
-use tamis_arch::dram::Command;
+use tamis_arch::dram::{Buses, Command, Dram, Scheduler};
 
 use crate::{
     Ticks,
@@ -18,11 +18,15 @@ use crate::{
 
 /// Nothing waited for this pseudo-channel.
 pub(crate) const NO_REQUEST: &str = "no request";
-/// The command was legal, but its bus carried others, or older ones were preferred.
+/// The command was legal, but its bus carried others: older ones are preferred. So is charged, too, what
+/// `fr-fcfs-cap` holds back from a row that has served enough.
 pub(crate) const COLUMN_BUS: &str = "column bus";
 pub(crate) const ROW_BUS: &str = "row bus";
 /// Both, where there is one bus for all commands.
 pub(crate) const COMMAND_BUS: &str = "command bus";
+/// The same under `fcfs`, which gives commands to the oldest request alone: a legal command waits for its turn,
+/// however idle its bus is.
+pub(crate) const REQUEST_ORDER: &str = "request order";
 /// A refresh, and the wait of others for it.
 pub(crate) const REFRESH: &str = "refresh";
 /// Requests wait, and no command has issued yet to say why.
@@ -64,6 +68,8 @@ pub(crate) struct Lost {
     burst: u64,
     /// Banks of a bus, as a power of two.
     log2_banks: u32,
+    /// What those of [`Other`] are called, in their order.
+    others: [&'static str; 5],
 }
 
 /// The ticks charged so far.
@@ -83,10 +89,15 @@ enum Other {
     Waiting,
 }
 
-/// What those are called, in their order.
-fn other_names(single_bus: bool) -> [&'static str; 5] {
-    let [column, row] = if single_bus { [COMMAND_BUS; 2] } else { [COLUMN_BUS, ROW_BUS] };
-    [NO_REQUEST, column, row, REFRESH, WAITING]
+/// What legal column and row commands of this memory wait for.
+fn legal_waits(dram: &Dram) -> [&'static str; 2] {
+    if dram.controller.scheduler == Scheduler::Fcfs {
+        return [REQUEST_ORDER; 2];
+    }
+    match dram.standard.buses {
+        Buses::Single => [COMMAND_BUS; 2],
+        Buses::RowAndColumn => [COLUMN_BUS, ROW_BUS],
+    }
 }
 
 impl Tally {
@@ -107,14 +118,20 @@ impl Tally {
 }
 
 impl Lost {
-    pub(crate) fn new(causes: usize, buses: usize, banks_per_bus: usize, burst: u64) -> Self {
+    /// The accounts of a channel whose table of constraints has so many causes.
+    pub(crate) fn new(dram: &Dram, causes: usize) -> Self {
+        let organisation = &dram.standard.organisation;
+        let buses = usize::try_from(organisation.pseudo_channels).expect("64 fits");
+        let banks_per_bus = organisation.banks_per_channel() / organisation.pseudo_channels;
+        let [column, row] = legal_waits(dram);
         Self {
             tally: Tally { ticks: vec![0; causes], others: [0; 5] },
             buses: vec![Bus::default(); buses],
             opened: [Step::default(); MOST_BANKS],
             closed: [Step::default(); MOST_BANKS],
-            burst,
+            burst: u64::from(dram.standard.timing.burst),
             log2_banks: banks_per_bus.ilog2(),
+            others: [NO_REQUEST, column, row, REFRESH, WAITING],
         }
     }
 
@@ -184,12 +201,7 @@ impl Lost {
     }
 
     /// The ticks lost up to `now`, by cause; none that is 0.
-    pub(crate) fn up_to(
-        &self,
-        now: u64,
-        causes: &Causes,
-        single_bus: bool,
-    ) -> BTreeMap<String, Ticks> {
+    pub(crate) fn up_to(&self, now: u64, causes: &Causes) -> BTreeMap<String, Ticks> {
         let mut others = self.tally.others;
         for bus in &self.buses {
             let waits =
@@ -199,7 +211,7 @@ impl Lost {
         }
         let mut lost = BTreeMap::new();
         let table = causes.names.iter().map(String::as_str).zip(&self.tally.ticks);
-        for (name, &ticks) in table.chain(other_names(single_bus).into_iter().zip(&others)) {
+        for (name, &ticks) in table.chain(self.others.into_iter().zip(&others)) {
             if ticks > 0 {
                 *lost.entry(name.to_owned()).or_default() += Ticks(ticks);
             }

@@ -39,6 +39,28 @@ fn random_rows_are_bound_by_the_shared_row_bus() {
 }
 
 #[test]
+fn requests_that_must_go_in_order_wait_for_older_ones_and_for_no_bus() {
+    for (standard, buses) in
+        [("hbm2", &["row bus", "column bus"][..]), ("hbm2-release", &["command bus"])]
+    {
+        let of = |scheduler| {
+            let controller = Controller { scheduler, ..Controller::usual() };
+            let dram = Dram::new(standard, 1, "RoBaRaCoCh", controller).expect("a memory");
+            replay(&dram, common::trace("rand64k"), 64, Injection::InOrder).stats
+        };
+        let told = |stats: &Stats| buses.iter().any(|bus| stats.lost.contains_key(*bus));
+        let ordered = of(Scheduler::Fcfs);
+        assert_eq!(largest(&ordered), "request order", "{standard}: {:?}", ordered.lost);
+        assert!(!told(&ordered), "{standard}: {:?}", ordered.lost);
+        for scheduler in [Scheduler::FrFcfs, Scheduler::FrFcfsCap] {
+            let stats = of(scheduler);
+            assert!(!stats.lost.contains_key("request order"), "{standard}: {:?}", stats.lost);
+            assert!(told(&stats), "{standard}: {:?}", stats.lost);
+        }
+    }
+}
+
+#[test]
 fn a_long_window_of_four_activates_binds_random_rows() {
     let stats = stats("rand64k", |dram| set_clocks(dram, "tFAW", 40));
     assert_eq!(largest(&stats), "tFAW");

@@ -211,6 +211,7 @@ fn meaning(wait: Wait, report: &ReplayReport<'_>) -> String {
         Wait::ColumnBus => return "reads and writes wait for their command bus".to_owned(),
         Wait::RowBus => return "activates and precharges wait for their command bus".to_owned(),
         Wait::CommandBus => return "commands of all kinds wait for it".to_owned(),
+        Wait::RequestOrder => return "a command is legal, but older requests go first".to_owned(),
         Wait::Refresh => return "banks are refreshed".to_owned(),
         Wait::StillWaiting => return "nothing has been issued for them yet".to_owned(),
         Wait::ColumnSpacing => "reads, or writes, keep their distance",
@@ -219,7 +220,7 @@ fn meaning(wait: Wait, report: &ReplayReport<'_>) -> String {
         Wait::Turnaround => "from reads to writes and back",
     };
     let buses = &report.activity.data_buses;
-    let causes = buses.causes(wait, &report.dram.standard).into_iter();
+    let causes = buses.causes(wait, report.dram).into_iter();
     let told = causes.map(|(cause, lost)| {
         let share = buses.share(lost).unwrap_or_default();
         format!("{cause} {:.1}", 100.0 * share)
