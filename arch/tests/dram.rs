@@ -88,6 +88,31 @@ fn a_contradiction_of_a_standard_is_shown_where_it_stands() {
     }
 }
 
+/// A rule that joins two values shows the one that the file states, though the other, of its base, is named first.
+#[test]
+fn a_rule_that_joins_values_shows_the_line_that_the_file_has() {
+    for (change, message) in [
+        ("[timing]\nRFC = 5000", "`timing.REFI` must be longer than `RFC`"),
+        ("[timing]\nRFC = 3899", "`timing.REFI` must be more than the 3901 clocks"),
+        ("[timing]\nRFCPB = 5000", "`timing.REFIPB` times 32 banks must be more than the 5001"),
+        ("[timing]\nRREFD = 130", "`timing.REFIPB` must be more than the 130 clocks"),
+        ("[timing]\nPBR = 130", "`timing.REFIPB` must be more than the 131 clocks"),
+        (
+            "[organisation]\npseudo_channels = 1\nbank_groups = 1\nbanks = 1",
+            "`timing.REFIPB` times 1 banks",
+        ),
+        ("[timing]\nRAS = 35", "`timing.RC` must be at least `RAS` + `RP`"),
+        ("[timing]\nRP = 15", "`timing.RC` must be at least `RAS` + `RP`"),
+        ("[timing]\nRRDS = 5", "`timing.RRDL` must be at least `RRDS`"),
+        ("[power]\nprecharged_ma = 28.0", "`power.open_ma` must be at least `precharged_ma`"),
+    ] {
+        let found = fault_of(change);
+        assert!(found.contains(message), "{change}: {found}");
+        assert!(found.contains("  --> edge.toml:"), "{change}: {found}");
+        assert!(found.contains("  --> preset:dram/hbm2.toml:"), "{change}: {found}");
+    }
+}
+
 #[test]
 fn no_command_draws_less_than_the_standby_it_contains() {
     for (change, message) in [

@@ -56,8 +56,8 @@ fn check_burst(standard: &Standard, root: &mut Section<'_, '_>) {
 
 fn check_spans(standard: &Standard, spans: &Spans, root: &mut Section<'_, '_>) {
     let refreshes = [all_banks(standard), single_banks(standard)];
-    for (key, message) in refreshes.into_iter().flatten() {
-        root.section("timing").note(key, &message);
+    for (key, message, others) in refreshes.into_iter().flatten() {
+        note_joined(root, ("timing", key), &message, others);
     }
     for &(long, short, why) in AT_LEAST {
         let (Some(&found), Some(&least)) = (spans.get(long), spans.get(short)) else { continue };
@@ -85,19 +85,36 @@ const AT_LEAST: &[(&str, &str, &str)] = &[
 
 const SAME_GROUP: &str = "the rule for other bank groups holds in the same one, too";
 
+/// A span of a refresh that breaks a rule, the rule, and the keys that it joins with the span.
+type Refused = (&'static str, String, &'static [Key<'static>]);
+
+const JOINED_WITH_ALL: &[Key<'_>] =
+    &[("timing", "RFC"), ("occupancy", "REFAB"), ("organisation", "pseudo_channels")];
+
+const JOINED_WITH_SINGLE: &[Key<'_>] = &[
+    ("timing", "RFCPB"),
+    ("timing", "RREFD"),
+    ("timing", "PBR"),
+    ("occupancy", "REFPB"),
+    ("organisation", "banks"),
+    ("organisation", "bank_groups"),
+    ("organisation", "pseudo_channels"),
+];
+
 /// Refreshes of all banks that come faster than they end let no row be opened, and a replay never ends.
-fn all_banks(standard: &Standard) -> Option<(&'static str, String)> {
+fn all_banks(standard: &Standard) -> Option<Refused> {
     // The refreshes of a channel's pseudo-channels follow each other on the bus.
     let held =
         standard.organisation.pseudo_channels * standard.occupancy[Command::RefreshAll.index()];
     let taken = held + longest(standard, Command::RefreshAll, |_| true);
-    (standard.timing.refresh_interval <= taken).then(|| ("REFI", no_time("all banks", taken)))
+    let refused = || ("REFI", no_time("all banks", taken), JOINED_WITH_ALL);
+    (standard.timing.refresh_interval <= taken).then(refused)
 }
 
 /// The same of refreshes of one bank after the other. Where they come slower than this, a refresh that waited, with all
 /// others behind it, is caught up with, a row of another bank can be opened before the next one, and each bank has such
 /// a time in its round.
-fn single_banks(standard: &Standard) -> Option<(&'static str, String)> {
+fn single_banks(standard: &Standard) -> Option<Refused> {
     let interval = u64::from(standard.timing.bank_refresh_interval);
     if !standard.refreshes_banks() {
         return None;
@@ -105,7 +122,7 @@ fn single_banks(standard: &Standard) -> Option<(&'static str, String)> {
     let held = standard.occupancy[Command::RefreshBank.index()];
     let other = held + longest(standard, Command::RefreshBank, |level| level != Level::Bank);
     if interval <= u64::from(other) {
-        return Some(("REFIPB", no_time("a bank", other)));
+        return Some(("REFIPB", no_time("a bank", other), JOINED_WITH_SINGLE));
     }
     let own = held + longest(standard, Command::RefreshBank, |level| level == Level::Bank);
     let banks = standard.organisation.banks_per_channel();
@@ -114,7 +131,7 @@ fn single_banks(standard: &Standard) -> Option<(&'static str, String)> {
             "times {banks} banks must be more than the {own} clocks that a refresh of a bank takes: no row of it could \
              be opened before its next one"
         );
-        ("REFIPB", message)
+        ("REFIPB", message, JOINED_WITH_SINGLE)
     })
 }
 

@@ -4,7 +4,9 @@ use std::{collections::BTreeMap, path::Path};
 
 use super::{
     Buses, Command, Constraint, DataPins, EnergyRange, Level, Organisation, Power, Standard,
-    Target, Timing, check::check, data_bus::DataBus,
+    Target, Timing,
+    check::{Key, check, note_joined},
+    data_bus::DataBus,
 };
 use crate::{
     accelerator::read_text,
@@ -121,9 +123,8 @@ fn read(mut root: Section<'_, '_>) -> Option<Standard> {
     }
     let data_bus = DataPins::read(root.section("data_bus"));
     let occupancy = read_occupancy(root.section("occupancy"));
-    let mut section = root.section("timing");
-    let spans = read_spans(&mut section);
-    let timing = read_timing(section, spans.as_ref());
+    let spans = read_spans(&mut root.section("timing"));
+    let timing = read_timing(&mut root, spans.as_ref());
     let timing_place = root.place("timing");
     let mut sums = Vec::new();
     let constraints = root.each("constraint", |section| {
@@ -206,8 +207,9 @@ const MODEL_SPANS: [&str; 10] =
     ["BL", "CL", "CWL", "RAS", "RC", "RP", "REFI", "RFC", "REFIPB", "RFCPB"];
 
 /// What the model itself needs to know of the spans, and the rules that join them.
-fn read_timing(mut section: Section<'_, '_>, spans: Option<&Spans>) -> Option<Timing> {
+fn read_timing(root: &mut Section<'_, '_>, spans: Option<&Spans>) -> Option<Timing> {
     let spans = spans?;
+    let mut section = root.section("timing");
     let mut get = |name: &str| {
         let span = spans.get(name).copied();
         if span.is_none() {
@@ -240,31 +242,36 @@ fn read_timing(mut section: Section<'_, '_>, spans: Option<&Spans>) -> Option<Ti
         bank_refresh: bank_refresh?,
     };
     let mut sound = true;
-    for (holds, key, rule) in rules(&timing) {
+    for (holds, key, rule, others) in rules(&timing) {
         if !holds {
-            section.note(key, rule);
+            note_joined(root, ("timing", key), rule, others);
             sound = false;
         }
     }
     sound.then_some(timing)
 }
 
-/// Rules that join spans: whether each holds, the span to point at, and the rule.
-fn rules(timing: &Timing) -> [(bool, &'static str, &'static str); 5] {
+/// Whether a rule holds, the span to point at, the rule, and the keys that it joins with the span.
+type Joined = (bool, &'static str, &'static str, &'static [Key<'static>]);
+
+/// Rules that spans must keep for the model.
+fn rules(timing: &Timing) -> [Joined; 5] {
     [
-        (timing.burst > 0, "BL", "must be at least 1: a transaction takes time on the bus"),
+        (timing.burst > 0, "BL", "must be at least 1: a transaction takes time on the bus", &[]),
         (
             timing.row_cycle >= timing.row_open + timing.row_close,
             "RC",
             "must be at least `RAS` + `RP`: a row is opened and closed in it",
+            &[("timing", "RAS"), ("timing", "RP")],
         ),
         (
             timing.refresh_interval > timing.refresh,
             "REFI",
             "must be longer than `RFC`: there would be no time between refreshes",
+            &[("timing", "RFC")],
         ),
-        (timing.read_latency > 0, "CL", "must be at least 1"),
-        (timing.write_latency > 0, "CWL", "must be at least 1"),
+        (timing.read_latency > 0, "CL", "must be at least 1", &[]),
+        (timing.write_latency > 0, "CWL", "must be at least 1", &[]),
     ]
 }
 
