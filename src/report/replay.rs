@@ -51,7 +51,10 @@ impl Asked {
 /// The memory, with every knob.
 #[derive(Clone, Debug, Serialize)]
 struct Memory {
+    /// As asked for: a standard's name, or the path of a file.
     standard: String,
+    /// What that file calls it.
+    name: String,
     description: String,
     channels: u32,
     pseudo_channels: u32,
@@ -168,6 +171,7 @@ impl<'d> ReplayReport<'d> {
 fn describe(dram: &Dram) -> Memory {
     Memory {
         standard: dram.standard_name.clone(),
+        name: dram.standard.name.clone(),
         description: dram.standard.description.clone(),
         channels: dram.channels,
         pseudo_channels: dram.standard.organisation.pseudo_channels,

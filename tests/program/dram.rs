@@ -346,6 +346,27 @@ fn each_listed_standard_replays_and_so_does_the_file_that_is_shown_of_it() {
     }
 }
 
+#[test]
+fn the_smallest_file_of_the_guide_replays_under_its_own_name() {
+    let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/guide/dram-replay.md");
+    let guide = fs::read_to_string(guide).expect("it is in the repository");
+    let (_, after) = guide.split_once("```toml\n").expect("the guide shows a file");
+    let (shown, _) = after.split_once("```").expect("a block ends");
+    let file = File::holding("mine.toml", shown);
+    // Another row of the same bank: `RC` is from one activate to the other.
+    let conflict = "0x0\n0x800000\n";
+    let more = ["--mapping", "row bank group pseudo column channel"];
+    let [base, own] = ["hbm2", &file.path]
+        .map(|dram| replayed(conflict, &[&more[..], &["--dram", dram]].concat()));
+    assert_eq!(number(&own["cycles"]) - number(&base["cycles"]), 60 - 48);
+    assert_eq!(own["memory"]["standard"], file.path);
+    assert_eq!(own["memory"]["name"], "hbm2-slow-rows");
+    assert_eq!([&base["memory"]["standard"], &base["memory"]["name"]], ["hbm2"; 2]);
+    let table = replay(conflict, &["--dram", &file.path]).succeeds().stdout();
+    let told = format!("of hbm2-slow-rows in {} (HBM2 with a longer tRC)", file.path);
+    assert!(table.contains(&told), "{table}");
+}
+
 /// The file of `hbm2` with one text replaced is refused with the texts.
 #[track_caller]
 fn standard_refused(from: &str, to: &str, texts: &[&str]) {

@@ -45,6 +45,8 @@ pub(super) fn write(report: &ReplayReport<'_>, out: &mut dyn Write) -> io::Resul
 
 fn write_head(report: &ReplayReport<'_>, out: &mut dyn Write) -> io::Result<()> {
     let (asked, memory) = (&report.requests, &report.memory);
+    let is_preset = memory.standard == memory.name;
+    let file = if is_preset { String::new() } else { format!(" in {}", memory.standard) };
     writeln!(
         out,
         "{} and {} of {}, injected {}",
@@ -55,9 +57,9 @@ fn write_head(report: &ReplayReport<'_>, out: &mut dyn Write) -> io::Result<()> 
     )?;
     writeln!(
         out,
-        "on {} of {} ({}), {}",
+        "on {} of {}{file} ({}), {}",
         counted(memory.channels.into(), "channel", "channels"),
-        memory.standard,
+        memory.name,
         memory.description,
         bytes(memory.capacity_bytes),
     )?;
