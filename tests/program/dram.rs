@@ -271,7 +271,8 @@ fn a_compressed_trace_that_is_cut_short_or_broken() {
 
 #[test]
 fn a_trace_that_is_not_there_or_a_folder() {
-    tamis(&["dram", "replay", "no-such.trace"]).fails(4, &["no-such.trace: "]);
+    tamis(&["dram", "replay", "no-such.trace"]).fails(4, &["error: no-such.trace: "]);
+    tamis(&["dram", "replay", ""]).fails(4, &["error: ``: "]);
     let folder = tempfile::tempdir().expect("a folder");
     let path = path_of(folder.path());
     tamis(&["dram", "replay", &path]).fails(4, &[&path, "not a directory"]);

@@ -21,8 +21,10 @@ pub(super) struct Requests {
 
 /// Opens a trace whose addresses are multiples of `alignment`; `-` is standard input.
 pub(super) fn open(path: &str, alignment: u64) -> Result<Requests, Failure> {
+    // A name without characters is seen when it is quoted.
+    let name = if path.is_empty() { "``" } else { path };
     let cannot =
-        |reason: &dyn std::fmt::Display| Failure::new(Exit::Input, format!("{path}: {reason}"));
+        |reason: &dyn std::fmt::Display| Failure::new(Exit::Input, format!("{name}: {reason}"));
     if path == "-" {
         let name = "standard input".to_owned();
         let input = plain(Box::new(BufReader::new(io::stdin())));
