@@ -296,6 +296,47 @@ fn a_number_that_is_out_of_range_is_a_wrong_command_line() {
 }
 
 #[test]
+fn an_option_that_changes_nothing_is_a_wrong_command_line() {
+    for (option, needs, chosen) in [
+        ("--hit-cap", ["--scheduler", "fr-fcfs-cap"], "fr-fcfs"),
+        ("--page-timeout", ["--page", "timeout"], "open"),
+    ] {
+        let texts = [option, &needs.join(" "), &format!("with {chosen} it changes nothing")];
+        replay("0x0", &[option, "4"]).fails(2, &texts);
+        replay("0x0", &[option, "4", needs[0], chosen]).fails(2, &texts);
+        replay("0x0", &[option, "4", needs[0], needs[1]]).succeeds();
+        replay("0x0", &needs).succeeds();
+    }
+    replay("0x0", &["--hit-cap", "4", "--scheduler", "fcfs"]).fails(2, &["with fcfs"]);
+    replay("0x0", &["--page-timeout", "4", "--page", "closed"]).fails(2, &["with closed"]);
+}
+
+#[test]
+fn the_head_of_the_table_says_what_acts() {
+    let head = |more: &[&str]| {
+        let printed = replay("0x0", more).succeeds().stdout();
+        printed.lines().nth(2).expect("a third line").to_owned()
+    };
+    let capped = ["--scheduler", "fr-fcfs-cap"];
+    let timed = ["--page", "timeout"];
+    for (more, text) in [
+        (&[][..], ", fr-fcfs, pages open, refresh all-bank, row bus shared"),
+        (&capped, ", fr-fcfs-cap (4), pages open,"),
+        (&[&capped[..], &["--hit-cap", "7"]].concat(), ", fr-fcfs-cap (7), pages open,"),
+        (&timed, ", pages timeout (200 cycles), "),
+        (&[&timed[..], &["--page-timeout", "1"]].concat(), ", pages timeout (1 cycle), "),
+        (&["--row-bus", "split"], ", row bus split"),
+        (&["--dram", "hbm2-release", "--row-bus", "split"], ", command bus split"),
+        (&["--dram", "ddr4"], ", one command bus a channel"),
+        (&["--dram", "ddr4", "--row-bus", "split"], ", one command bus a channel"),
+    ] {
+        let head = head(more);
+        assert!(head.contains(text), "{more:?}: {head}");
+        assert_eq!(head.ends_with("split"), text.ends_with("split"), "{more:?}: {head}");
+    }
+}
+
+#[test]
 fn a_mapping_that_is_none() {
     for (mapping, text) in [
         ("row bank group pseudo column", "leaves out bit 0 of channel"),

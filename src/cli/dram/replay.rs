@@ -60,15 +60,17 @@ pub(crate) struct Replay {
     /// Which of the requests that could be served is.
     #[arg(long, value_name = "KIND", default_value = "fr-fcfs", value_parser = choice(Scheduler::ALL, Scheduler::name))]
     scheduler: Scheduler,
-    /// With `fr-fcfs-cap`: requests that a row serves while an older one waits for its bank.
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = value_parser!(u32).range(1..=1024))]
-    hit_cap: u32,
+    /// With `--scheduler fr-fcfs-cap`, and with no other: requests that a row serves while an older one waits for its
+    /// bank; 4 unless given.
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=1024))]
+    hit_cap: Option<u32>,
     /// When a row is closed, other than for a refresh.
     #[arg(long, value_name = "KIND", default_value = "open", value_parser = choice(PagePolicy::ALL, PagePolicy::name))]
     page: PagePolicy,
-    /// With `--page timeout`: cycles after which a row that nobody asks for is closed.
-    #[arg(long, value_name = "CYCLES", default_value_t = 200, value_parser = value_parser!(u32).range(0..=1_000_000))]
-    page_timeout: u32,
+    /// With `--page timeout`, and with no other: cycles after which a row that nobody asks for is closed; 200 unless
+    /// given.
+    #[arg(long, value_name = "CYCLES", value_parser = value_parser!(u32).range(0..=1_000_000))]
+    page_timeout: Option<u32>,
     /// How the result is printed.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
@@ -125,6 +127,7 @@ fn channels(text: &str) -> Result<u32, String> {
 
 impl Replay {
     pub(crate) fn run(self, out: &mut dyn Write) -> Result<Exit, Failure> {
+        self.refuse_what_has_no_effect()?;
         let dram = self.memory()?;
         let alignment = 1 << self.request_bytes.trailing_zeros();
         let opened = requests::open(&self.trace, alignment)?;
@@ -154,6 +157,20 @@ impl Replay {
         Ok(Exit::Done)
     }
 
+    /// An option that would change nothing is a mistake, which the result would not show.
+    fn refuse_what_has_no_effect(&self) -> Result<(), Failure> {
+        let message = if self.hit_cap.is_some() && self.scheduler != Scheduler::FrFcfsCap {
+            let scheduler = self.scheduler.name();
+            format!("--hit-cap is for --scheduler fr-fcfs-cap: with {scheduler} it changes nothing")
+        } else if self.page_timeout.is_some() && self.page != PagePolicy::Timeout {
+            let page = self.page.name();
+            format!("--page-timeout is for --page timeout: with {page} it changes nothing")
+        } else {
+            return Ok(());
+        };
+        Err(Failure::new(Exit::CommandLine, message))
+    }
+
     fn memory(&self) -> Result<Dram, Failure> {
         let standard = load(&self.dram)?;
         if self.refresh == Refresh::PerBank && !standard.refreshes_banks() {
@@ -166,16 +183,17 @@ impl Replay {
             let exit = if error.is_of_the_string() { Exit::CommandLine } else { Exit::Input };
             Failure::new(exit, format!("--mapping `{}`: {error}", self.mapping))
         })?;
+        let usual = Controller::usual();
         let controller = Controller {
             read_queue: self.queue,
             write_queue: self.queue,
             refresh: self.refresh,
             command_bus: self.row_bus,
             scheduler: self.scheduler,
-            hit_cap: self.hit_cap,
+            hit_cap: self.hit_cap.unwrap_or(usual.hit_cap),
             page: self.page,
-            page_timeout: self.page_timeout,
-            ..Controller::usual()
+            page_timeout: self.page_timeout.unwrap_or(usual.page_timeout),
+            ..usual
         };
         Ok(Dram::of(self.dram.clone(), standard, self.channels, mapping, controller))
     }

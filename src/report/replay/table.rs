@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use tamis_arch::dram::{Buses, Command};
+use tamis_arch::dram::{Buses, Command, Controller, PagePolicy, Scheduler};
 use tamis_dram::Wait;
 
 use super::{Energy, ReplayReport};
@@ -66,14 +66,13 @@ fn write_head(report: &ReplayReport<'_>, out: &mut dyn Write) -> io::Result<()> 
     let controller = &memory.controller;
     writeln!(
         out,
-        "mapping {}, queue {}, {}, pages {}, refresh {}, {} bus {}",
+        "mapping {}, queue {}, {}, pages {}, refresh {}, {}",
         memory.mapping,
         controller.read_queue,
-        controller.scheduler.name(),
-        controller.page.name(),
+        scheduler(controller),
+        pages(controller),
         controller.refresh.name(),
-        if has_one_bus(report) { "command" } else { "row" },
-        controller.command_bus.name(),
+        command_bus(report),
     )?;
     if asked.wrapped > 0 {
         let lie = counted(asked.wrapped, "address lies", "addresses lie");
@@ -83,9 +82,35 @@ fn write_head(report: &ReplayReport<'_>, out: &mut dyn Write) -> io::Result<()> 
     Ok(())
 }
 
-/// Whether all commands of a channel share one bus.
-fn has_one_bus(report: &ReplayReport<'_>) -> bool {
-    report.dram.standard.buses == Buses::Single
+/// With its cap, where it has one.
+fn scheduler(controller: &Controller) -> String {
+    match controller.scheduler {
+        Scheduler::FrFcfsCap => format!("{} ({})", Scheduler::FrFcfsCap.name(), controller.hit_cap),
+        other => other.name().to_owned(),
+    }
+}
+
+/// With their time, where they have one.
+fn pages(controller: &Controller) -> String {
+    match controller.page {
+        PagePolicy::Timeout => {
+            let after = counted(controller.page_timeout.into(), "cycle", "cycles");
+            format!("{} ({after})", PagePolicy::Timeout.name())
+        }
+        other => other.name().to_owned(),
+    }
+}
+
+/// The bus of the row commands and, where pseudo-channels could share it, whether they do.
+fn command_bus(report: &ReplayReport<'_>) -> String {
+    let bus = match report.dram.standard.buses {
+        Buses::Single => "command bus",
+        Buses::RowAndColumn => "row bus",
+    };
+    if report.memory.pseudo_channels == 1 {
+        return format!("one {bus} a channel");
+    }
+    format!("{bus} {}", report.memory.controller.command_bus.name())
 }
 
 fn write_speed(report: &ReplayReport<'_>, lines: &mut Lines<'_>) -> io::Result<()> {
