@@ -216,6 +216,28 @@ fn addresses_beyond_the_memory_wrap_around_and_are_counted() {
 }
 
 #[test]
+fn requests_that_meet_a_waiting_write_are_told_apart_from_those_that_moved() {
+    let met = "  met in the write queue";
+    // All but the first are taken in by the first, which waits for its row.
+    let writes = "W 0x40\n".repeat(1000);
+    let table = replay(writes.as_str(), &[]).succeeds().stdout();
+    assert!(table.contains("64 B   moved; asked for was 64.0 kB\n"), "{table}");
+    let line = table.lines().find(|line| line.starts_with(met)).expect("a line");
+    let (figure, note) = (" 63.9 kB ", "reads answered 0 B, writes taken in 63.9 kB; any number a");
+    assert!(line.contains(figure) && line.contains(note), "{line}");
+    // A write and, before it is served, a read of it: half of what was asked for is moved.
+    let table = replay("W 0x40\nR 0x40\n", &[]).succeeds().stdout();
+    assert!(table.contains("64 B   moved; asked for was 128 B\n"), "{table}");
+    assert!(table.contains(" 64 B   reads answered 64 B, writes taken in 0 B;"), "{table}");
+    assert!(table.lines().all(|line| line.chars().count() <= 110), "{table}");
+    // Nothing meets where each goes elsewhere, or only reads do.
+    for apart in ["W 0x40\nR 0x80\n", "R 0x40\nR 0x40\n"] {
+        let table = replay(apart, &[]).succeeds().stdout();
+        assert!(!table.contains(met) && !table.contains("asked for"), "{table}");
+    }
+}
+
+#[test]
 fn a_junk_line_with_its_place() {
     replay("R 0x40\nhello\n", &[]).fails(4, &["standard input:2:1: ", "hexadecimal", "`hello`"]);
     replay("0x40 READ 12", &[]).fails(4, &["standard input:1:1: ", "`R ADDRESS`"]);

@@ -118,10 +118,7 @@ fn write_speed(report: &ReplayReport<'_>, lines: &mut Lines<'_>) -> io::Result<(
     let clock = format!("of {} MHz, until the last data return", report.activity.clock_mhz);
     lines.line("cycles", &grouped(report.cycles), &clock)?;
     lines.line("time", &seconds(1e-9 * report.time_ns), "")?;
-    let moved = report.read_bytes + report.written_bytes;
-    let asked = report.requests.bytes();
-    let told = format!("moved, in whole transactions; asked for was {}", bytes(asked));
-    lines.line("data", &bytes(moved), if asked == moved { "" } else { &told })?;
+    write_data(report, lines)?;
     let peak = format!(
         "{} of the peak, {}",
         or_dash(report.bandwidth_utilization, percent),
@@ -139,6 +136,30 @@ fn write_speed(report: &ReplayReport<'_>, lines: &mut Lines<'_>) -> io::Result<(
         write_latency(latency, report, lines)?;
     }
     Ok(())
+}
+
+/// What crossed the data buses, and what was asked for and did not.
+fn write_data(report: &ReplayReport<'_>, lines: &mut Lines<'_>) -> io::Result<()> {
+    let (activity, asked) = (&report.activity, report.requests.bytes());
+    let moved = report.read_bytes + report.written_bytes;
+    let met = activity.queued_bytes();
+    let note = if met > 0 {
+        format!("moved; asked for was {}", bytes(asked))
+    } else if asked == moved {
+        String::new()
+    } else {
+        format!("moved, in whole transactions; asked for was {}", bytes(asked))
+    };
+    lines.line("data", &bytes(moved), &note)?;
+    if met == 0 {
+        return Ok(());
+    }
+    let note = format!(
+        "reads answered {}, writes taken in {}; any number a clock",
+        bytes(activity.forwarded_read_bytes),
+        bytes(activity.coalesced_write_bytes),
+    );
+    lines.line("  met in the write queue", &bytes(met), &note)
 }
 
 fn write_command_buses(report: &ReplayReport<'_>, lines: &mut Lines<'_>) -> io::Result<()> {
