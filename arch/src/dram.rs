@@ -11,6 +11,7 @@ mod data_bus;
 mod mapping;
 mod read;
 mod standard;
+mod twins;
 
 use serde::Serialize;
 

@@ -192,6 +192,31 @@ fn two_transfers_are_never_on_the_data_bus_at_once() {
 }
 
 #[test]
+fn what_holds_a_command_holds_its_twin() {
+    let shared = include_str!("../presets/dram/jedec.toml");
+    let table = &shared[shared.find("[[constraint]]").expect("it has a table")..];
+    assert_eq!(faults_of(table), "");
+    let changed = |before: &str, after: &str| {
+        assert!(table.contains(before), "{before}");
+        fault_of(&table.replace(before, after))
+    };
+    // All banks closed before the data of a write are in one of them.
+    let found = changed(
+        "from = [\"WR\"]\nto = [\"PRE\"]\nclocks = \"CWL + BL + WR\"",
+        "from = [\"WR\"]\nto = [\"PRE\"]\nclocks = \"CWL + BL + WR + 1\"",
+    );
+    assert!(
+        found.contains("`constraint` holds PRE for 24 clocks after WR, by tWR, and PREA for 23"),
+        "{found}"
+    );
+    assert!(found.contains("what holds PRE must hold PREA as long"), "{found}");
+    // A read that closes its row is asked for as a read.
+    let found =
+        changed("from = [\"ACT\"]\nto = [\"RD\", \"RDA\"]", "from = [\"ACT\"]\nto = [\"RDA\"]");
+    assert!(found.contains("holds RDA for 15 clocks after ACT, by tRCD, and RD for 0"), "{found}");
+}
+
+#[test]
 fn a_standard_at_the_edge_of_its_rules_is_good() {
     for change in [
         "REFIPB = 10\nRFCPB = 318",

@@ -7,6 +7,7 @@ use super::{
     Target, Timing,
     check::{Key, check, note_joined},
     data_bus::DataBus,
+    twins::refuse_unlike,
 };
 use crate::{
     accelerator::read_text,
@@ -138,6 +139,7 @@ fn read(mut root: Section<'_, '_>) -> Option<Standard> {
     {
         let bus = DataBus { timing, occupancy, constraints, sums: &sums };
         bus.refuse_overlap(&mut root);
+        refuse_unlike(constraints, occupancy, &mut root);
     }
     let power = Power::read(root.section("power"));
     let range = EnergyRange::read(root.section("range"));
