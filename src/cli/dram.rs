@@ -10,7 +10,9 @@ use std::{
 };
 
 use tamis_arch::{
-    dram::{Controller, Dram as Memory, SHARED_TABLE, STANDARDS, Standard, standard_source},
+    dram::{
+        Controller, Dram as Memory, MappingSpec, SHARED_TABLE, STANDARDS, Standard, standard_source,
+    },
     fault::{Faults, Source},
 };
 
@@ -36,6 +38,13 @@ enum Command {
         /// A standard (`tamis dram list`), or `jedec`: the table of constraints that they share.
         #[arg(value_name = "NAME")]
         standard: String,
+        /// Print a mapping of such a memory instead: which address bit is what, as the `--mapping` of a replay
+        /// takes it, for `tamis` or another name.
+        #[arg(long, value_name = "MAPPING")]
+        mapping: Option<String>,
+        /// With `--mapping`: channels of the memory; a power of two, up to 64.
+        #[arg(long, value_name = "N", default_value = "1", requires = "mapping", value_parser = channels)]
+        channels: u32,
     },
 }
 
@@ -44,7 +53,10 @@ impl Dram {
         let written = match self.command {
             Command::Replay(replay) => return replay.run(out),
             Command::List => list(out),
-            Command::Show { standard } => out.write_all(source(&standard)?.text.as_bytes()),
+            Command::Show { standard, mapping: Some(text), channels } => {
+                writeln!(out, "{}", mapping(&text, channels, &load(&standard)?)?.bits())
+            }
+            Command::Show { standard, .. } => out.write_all(source(&standard)?.text.as_bytes()),
         };
         written.map_err(|error| Failure::writing("to standard output", &error))?;
         Ok(Exit::Done)
@@ -85,4 +97,20 @@ fn load(name_or_path: &str) -> Result<Standard, Failure> {
     let mut faults = Faults::default();
     let standard = Standard::read(source(name_or_path)?, &mut faults);
     faults.into_result(standard).or_exit(Exit::Input)
+}
+
+/// The mapping of `--mapping`, for a memory of so many channels.
+fn mapping(text: &str, channels: u32, standard: &Standard) -> Result<MappingSpec, Failure> {
+    MappingSpec::parse(text, channels, &standard.organisation).map_err(|error| {
+        let exit = if error.is_of_the_string() { Exit::CommandLine } else { Exit::Input };
+        Failure::new(exit, format!("--mapping `{text}`: {error}"))
+    })
+}
+
+/// Parses the value of `--channels`.
+fn channels(text: &str) -> Result<u32, String> {
+    let count = text.parse().ok().filter(|count: &u32| count.is_power_of_two() && *count <= 64);
+    count.ok_or_else(|| {
+        "must be a power of two, 1 to 64: the channel is a slice of the address".to_owned()
+    })
 }

@@ -61,7 +61,10 @@ struct Memory {
     transaction_bytes: u64,
     capacity_bytes: u64,
     peak_bytes_per_second: f64,
+    /// As asked for: a name, or the string.
     mapping: String,
+    /// The string that names every address bit.
+    mapping_bits: String,
     controller: Controller,
 }
 
@@ -179,6 +182,7 @@ fn describe(dram: &Dram) -> Memory {
         capacity_bytes: dram.capacity().0,
         peak_bytes_per_second: dram.peak_bytes_per_second(),
         mapping: dram.mapping.text.clone(),
+        mapping_bits: dram.mapping.bits(),
         controller: dram.controller.clone(),
     }
 }

@@ -411,6 +411,26 @@ fn each_listed_standard_replays_and_so_does_the_file_that_is_shown_of_it() {
 }
 
 #[test]
+fn a_mapping_can_be_looked_up_by_name_and_given_back() {
+    let addresses = (0..500_u64).map(|i| 64 * (i * 2_654_435_761 % (1 << 24)));
+    let random: String = addresses.map(|address| format!("{address:#x}\n")).collect();
+    let words = ["dram", "show", "hbm2", "--mapping", "tamis", "--channels", "16"];
+    let shown = tamis(&words).succeeds().stdout();
+    let bits = shown.trim_end();
+    let [mut named, mut given] = ["tamis", bits]
+        .map(|mapping| replayed(&random, &["--channels", "16", "--mapping", mapping]));
+    for report in [&named, &given] {
+        assert_eq!(report["memory"]["mapping_bits"], bits);
+    }
+    assert_eq!(named["memory"]["mapping"].take(), "tamis");
+    assert_eq!(given["memory"]["mapping"].take(), bits);
+    assert_eq!(named, given);
+    let refused = tamis(&["dram", "show", "hbm2", "--channels", "16"]);
+    refused.fails(2, &["--mapping"]);
+    tamis(&["dram", "show", "hbm2", "--mapping", "lane"]).fails(2, &["--mapping `lane`"]);
+}
+
+#[test]
 fn the_smallest_file_of_the_guide_replays_under_its_own_name() {
     let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/guide/dram-replay.md");
     let guide = fs::read_to_string(guide).expect("it is in the repository");

@@ -8,6 +8,7 @@
 //! `bank^column[4:3]` is a field whose bits are those that stand there, exclusive-or those that stand for the
 //! bits of another field; `^` may follow several times. Different addresses must stay different.
 
+mod bits;
 mod preset;
 
 use serde::Serialize;

@@ -91,7 +91,7 @@ mod tests {
     use std::collections::HashSet;
 
     use proptest::prelude::*;
-    use tamis_arch::dram::{Controller, MappingPreset};
+    use tamis_arch::dram::{Controller, MappingPreset, STANDARDS};
 
     use super::*;
 
@@ -127,6 +127,41 @@ mod tests {
             let found = [at.row, at.bank, at.group, at.pseudo, at.column, at.channel];
             prop_assert_eq!(found.map(u64::from), slowly(&dram, address));
         }
+    }
+
+    proptest! {
+        /// A name, and a string of parts whose neighbours join.
+        #[test]
+        fn a_mapping_that_is_written_out_and_given_back_is_the_same(
+            (standard, _) in prop::sample::select(STANDARDS),
+            text in prop::sample::select(vec![
+                "tamis", "MOP4CLXOR", "RoBaRaCoCh", "RoRaBgBaChCo",
+                "row[:1] row[0] bank[1]^column[2] bank[0]^column[1] column group channel pseudo",
+            ]),
+            channels in prop::sample::select(vec![1, 2, 16, 64]),
+            addresses in prop::collection::vec(0u64..1 << 44, 64),
+        ) {
+            let memory = |text: &str| {
+                let fits = Dram::new(standard, channels, text, Controller::usual());
+                fits.unwrap_or_else(|error| panic!("{standard}, {channels}: {text}: {error}"))
+            };
+            let named = memory(text);
+            let written = memory(&named.mapping.bits());
+            prop_assert_eq!(&written.mapping.bits(), &written.mapping.text);
+            let [named, written] = [named, written].map(|dram| Mapping::new(&dram));
+            for address in addresses {
+                prop_assert_eq!(named.decode(address), written.decode(address));
+            }
+        }
+    }
+
+    #[test]
+    fn a_mapping_is_written_in_as_few_terms_as_it_has() {
+        let parts =
+            "row[:4] row[3:0] bank[1]^column[4] bank[0]^column[3] group pseudo column channel";
+        assert_eq!(dram(parts).mapping.bits(), "row bank^column[4:3] group pseudo column channel");
+        let text = "row column[4:2] bank^column[4:3] group^column[2:1] pseudo^column[0] column[1:0] channel";
+        assert_eq!(dram("MOP4CLXOR").mapping.bits(), text);
     }
 
     #[test]

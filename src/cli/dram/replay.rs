@@ -7,12 +7,12 @@ use clap::{
     value_parser,
 };
 use tamis_arch::{
-    dram::{Controller, Dram, MappingSpec, PagePolicy, Refresh, Scheduler, Sharing},
+    dram::{Controller, Dram, PagePolicy, Refresh, Scheduler, Sharing},
     reader::{Kind, Parameter},
 };
 use tamis_dram::{Access, Injection, TraceError, replay};
 
-use super::{load, requests};
+use super::{channels, load, mapping, requests};
 use crate::{
     cli::threads::Threads,
     exit::{Exit, Failure},
@@ -118,13 +118,6 @@ fn choice<T: Parameter + Copy + Send + Sync>(
     })
 }
 
-fn channels(text: &str) -> Result<u32, String> {
-    let count = text.parse().ok().filter(|count: &u32| count.is_power_of_two() && *count <= 64);
-    count.ok_or_else(|| {
-        "must be a power of two, 1 to 64: the channel is a slice of the address".to_owned()
-    })
-}
-
 impl Replay {
     pub(crate) fn run(self, out: &mut dyn Write) -> Result<Exit, Failure> {
         self.refuse_what_has_no_effect()?;
@@ -178,11 +171,7 @@ impl Replay {
                 format!("--refresh per-bank: {} has no refresh of single banks", self.dram);
             return Err(Failure::new(Exit::Input, message));
         }
-        let mapping = MappingSpec::parse(&self.mapping, self.channels, &standard.organisation);
-        let mapping = mapping.map_err(|error| {
-            let exit = if error.is_of_the_string() { Exit::CommandLine } else { Exit::Input };
-            Failure::new(exit, format!("--mapping `{}`: {error}", self.mapping))
-        })?;
+        let mapping = mapping(&self.mapping, self.channels, &standard)?;
         let usual = Controller::usual();
         let controller = Controller {
             read_queue: self.queue,
