@@ -20,8 +20,11 @@ impl<R: BufRead> Gzip<R> {
 
     /// Goes on to the next member, if there is one.
     fn next_member(&mut self) -> io::Result<()> {
-        let Some(mut input) = self.member.take().map(GzDecoder::into_inner) else { return Ok(()) };
-        if !input.fill_buf()?.is_empty() {
+        let Some(member) = &mut self.member else { return Ok(()) };
+        // Before the member is taken: a read that is interrupted here is tried again.
+        let is_last = member.get_mut().fill_buf()?.is_empty();
+        let input = self.member.take().map(GzDecoder::into_inner).filter(|_| !is_last);
+        if let Some(input) = input {
             self.start = input.count;
             self.member = Some(GzDecoder::new(input));
         }
@@ -118,6 +121,36 @@ mod tests {
         for step in 1..40 {
             assert_eq!(text_of(&members, step).as_deref(), Ok("R 0x40\nR 0x80\n"));
         }
+    }
+
+    /// Is interrupted before every look at its bytes.
+    struct Interrupted<'a>(&'a [u8], bool);
+
+    impl Read for Interrupted<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let read = self.fill_buf()?.read(buffer)?;
+            self.consume(read);
+            Ok(read)
+        }
+    }
+
+    impl BufRead for Interrupted<'_> {
+        fn fill_buf(&mut self) -> io::Result<&[u8]> {
+            self.1 = !self.1;
+            if self.1 { Err(io::ErrorKind::Interrupted.into()) } else { Ok(self.0) }
+        }
+
+        fn consume(&mut self, amount: usize) {
+            self.0.consume(amount);
+        }
+    }
+
+    #[test]
+    fn an_interruption_between_members_loses_none() {
+        let members = [member("R 0x40\n"), member("R 0x80\n")].concat();
+        let mut text = String::new();
+        Gzip::new(Interrupted(&members, false)).read_to_string(&mut text).expect("it is whole");
+        assert_eq!(text, "R 0x40\nR 0x80\n");
     }
 
     #[test]
