@@ -1,5 +1,8 @@
 //! `tamis dram`.
 
+mod refusals;
+mod standards;
+
 use std::{fs, io::Write, path::Path};
 
 use flate2::{Compression, write::GzEncoder};
@@ -238,27 +241,6 @@ fn requests_that_meet_a_waiting_write_are_told_apart_from_those_that_moved() {
 }
 
 #[test]
-fn a_junk_line_with_its_place() {
-    replay("R 0x40\nhello\n", &[]).fails(4, &["standard input:2:1: ", "hexadecimal", "`hello`"]);
-    replay("0x40 READ 12", &[]).fails(4, &["standard input:1:1: ", "`R ADDRESS`"]);
-    replay("R -0x40", &[]).fails(4, &["standard input:1:3: ", "must not be negative"]);
-    replay("R 0x20", &[]).fails(4, &["standard input:1:3: ", "multiple of 64", "0x20"]);
-    replay("R 0x10", &["--request-bytes", "96"]).fails(4, &["multiple of 32"]);
-    replay("R 0x21", &["--request-bytes", "1"]).succeeds();
-    replay("0x1ffffffffffffffff", &[]).fails(4, &["standard input:1:1: ", "below 2^64"]);
-    replay("0".repeat(1 << 20), &[]).fails(4, &["standard input:1:1: ", "more than 4096 bytes"]);
-    replay([0xff, 0xfe, b'\n'], &[]).fails(4, &["standard input:1:1: ", "hexadecimal"]);
-}
-
-#[test]
-fn a_trace_without_requests() {
-    for trace in ["", "\n\n", "# nothing\n"] {
-        replay(trace, &[]).fails(4, &["standard input: must hold at least one request"]);
-    }
-    replay(gzip(""), &[]).fails(4, &["must hold at least one request"]);
-}
-
-#[test]
 fn the_same_replay_prints_the_same_bytes_whatever_the_threads() {
     // Long enough to be shared among threads.
     let trace = stream(40_000);
@@ -272,65 +254,6 @@ fn the_same_replay_prints_the_same_bytes_whatever_the_threads() {
             assert!(printed(&["--threads", threads]) == first, "{inject}, {threads} threads");
         }
     }
-}
-
-#[test]
-fn a_compressed_trace_that_is_cut_short_or_broken() {
-    let whole = gzip(&stream(5000));
-    let cut = File::holding("cut.gz", &whole[..whole.len() / 2]);
-    tamis(&["dram", "replay", &cut.path]).fails(4, &[&cut.path, "are cut short"]);
-    let two = [whole.clone(), gzip(&stream(5000))].concat();
-    replay(two.clone(), &[]).succeeds();
-    let followed = File::holding("followed.gz", [two.as_slice(), b"junk"].concat());
-    let place =
-        format!("{}:10001: what follows the gzip data, from byte {}", followed.path, two.len() + 1);
-    tamis(&["dram", "replay", &followed.path]).fails(4, &[&place]);
-    let mut broken = whole;
-    let end = broken.len() - 6;
-    broken[end] ^= 1;
-    replay(broken, &[]).fails(4, &["standard input:5001: ", "corrupt"]);
-}
-
-#[test]
-fn a_trace_that_is_not_there_or_a_folder() {
-    tamis(&["dram", "replay", "no-such.trace"]).fails(4, &["error: no-such.trace: "]);
-    tamis(&["dram", "replay", ""]).fails(4, &["error: ``: "]);
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = path_of(folder.path());
-    tamis(&["dram", "replay", &path]).fails(4, &[&path, "not a directory"]);
-}
-
-#[test]
-fn a_number_that_is_out_of_range_is_a_wrong_command_line() {
-    for (option, value, text) in [
-        ("--queue", "0", "1..=512"),
-        ("--queue", "513", "1..=512"),
-        ("--channels", "0", "power of two, 1 to 64"),
-        ("--channels", "3", "power of two, 1 to 64"),
-        ("--channels", "128", "power of two, 1 to 64"),
-        ("--request-bytes", "0", "1..=65536"),
-        ("--refresh", "weekly", "per-bank"),
-        ("--inject", "sideways", "perchan"),
-        ("--page", "ajar", "timeout"),
-    ] {
-        replay("0x0", &[option, value]).fails(2, &[option, value, text]);
-    }
-}
-
-#[test]
-fn an_option_that_changes_nothing_is_a_wrong_command_line() {
-    for (option, needs, chosen) in [
-        ("--hit-cap", ["--scheduler", "fr-fcfs-cap"], "fr-fcfs"),
-        ("--page-timeout", ["--page", "timeout"], "open"),
-    ] {
-        let texts = [option, &needs.join(" "), &format!("with {chosen} it changes nothing")];
-        replay("0x0", &[option, "4"]).fails(2, &texts);
-        replay("0x0", &[option, "4", needs[0], chosen]).fails(2, &texts);
-        replay("0x0", &[option, "4", needs[0], needs[1]]).succeeds();
-        replay("0x0", &needs).succeeds();
-    }
-    replay("0x0", &["--hit-cap", "4", "--scheduler", "fcfs"]).fails(2, &["with fcfs"]);
-    replay("0x0", &["--page-timeout", "4", "--page", "closed"]).fails(2, &["with closed"]);
 }
 
 #[test]
@@ -356,130 +279,6 @@ fn the_head_of_the_table_says_what_acts() {
         assert!(head.contains(text), "{more:?}: {head}");
         assert_eq!(head.ends_with("split"), text.ends_with("split"), "{more:?}: {head}");
     }
-}
-
-#[test]
-fn a_mapping_that_is_none() {
-    for (mapping, text) in [
-        ("row bank group pseudo column", "leaves out bit 0 of channel"),
-        ("row bank group pseudo column channel[0]", "leaves out bit 1 of channel"),
-        ("row bank group pseudo column column[0] channel", "uses bit 0 of column twice"),
-        ("row bank^column[0] group pseudo column channel", "same width"),
-        ("", "leaves out bit 0 of row"),
-    ] {
-        let more = ["--channels", "4", "--mapping", mapping];
-        replay("0x0", &more).fails(4, &[&format!("--mapping `{mapping}`: "), text]);
-    }
-    // What is wrong for every memory is a fault of the command line.
-    for (mapping, text) in [
-        ("row bank group pseudo column lane", "`lane` is not a field"),
-        ("row bank group pseudo column[0:4] channel", "`column[0:4]` is a reversed range"),
-    ] {
-        replay("0x0", &["--mapping", mapping]).fails(2, &["--mapping", text]);
-    }
-}
-
-#[test]
-fn a_standard_that_is_not_there() {
-    replay("0x0", &["--dram", "hbm"]).fails(4, &["no such DRAM standard", "`hbm`", "hbm2"]);
-    replay("0x0", &["--dram", "no-such.toml"]).fails(4, &["no-such.toml"]);
-    replay("0x0", &["--dram", "."]).fails(4, &[".: must be a standard", "not a directory"]);
-    replay("0x0", &["--dram", "jedec"]).fails(4, &["jedec: is the table of constraints"]);
-    tamis(&["dram", "show", "ddr3"]).fails(4, &["`ddr3`", "ddr4"]);
-    let more = ["--dram", "ddr4", "--refresh", "per-bank"];
-    replay("0x0", &more).fails(4, &["--refresh per-bank", "ddr4"]);
-}
-
-#[test]
-fn each_listed_standard_replays_and_so_does_the_file_that_is_shown_of_it() {
-    let list = tamis(&["dram", "list"]).succeeds().stdout();
-    let names = list.lines().filter(|line| !line.starts_with(' '));
-    let names: Vec<&str> = names.filter_map(|line| line.split_whitespace().next()).collect();
-    for expected in ["hbm2", "hbm2-release", "hbm2e", "hbm3", "gddr6", "lpddr5", "ddr4", "ddr5"] {
-        assert!(names.contains(&expected), "{names:?}");
-    }
-    for name in names {
-        let shown = tamis(&["dram", "show", name]).succeeds().stdout();
-        let file = File::holding("mine.toml", shown);
-        let [preset, own] = [name, &file.path].map(|dram| {
-            let mut report = replayed(&stream(300), &["--dram", dram]);
-            report["memory"]["standard"].take();
-            report
-        });
-        assert_eq!(preset, own, "{name}");
-    }
-}
-
-#[test]
-fn a_mapping_can_be_looked_up_by_name_and_given_back() {
-    let addresses = (0..500_u64).map(|i| 64 * (i * 2_654_435_761 % (1 << 24)));
-    let random: String = addresses.map(|address| format!("{address:#x}\n")).collect();
-    let words = ["dram", "show", "hbm2", "--mapping", "tamis", "--channels", "16"];
-    let shown = tamis(&words).succeeds().stdout();
-    let bits = shown.trim_end();
-    let [mut named, mut given] = ["tamis", bits]
-        .map(|mapping| replayed(&random, &["--channels", "16", "--mapping", mapping]));
-    for report in [&named, &given] {
-        assert_eq!(report["memory"]["mapping_bits"], bits);
-    }
-    assert_eq!(named["memory"]["mapping"].take(), "tamis");
-    assert_eq!(given["memory"]["mapping"].take(), bits);
-    assert_eq!(named, given);
-    let refused = tamis(&["dram", "show", "hbm2", "--channels", "16"]);
-    refused.fails(2, &["--mapping"]);
-    tamis(&["dram", "show", "hbm2", "--mapping", "lane"]).fails(2, &["--mapping `lane`"]);
-}
-
-#[test]
-fn the_smallest_file_of_the_guide_replays_under_its_own_name() {
-    let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/guide/dram-replay.md");
-    let guide = fs::read_to_string(guide).expect("it is in the repository");
-    let (_, after) = guide.split_once("```toml\n").expect("the guide shows a file");
-    let (shown, _) = after.split_once("```").expect("a block ends");
-    let file = File::holding("mine.toml", shown);
-    // Another row of the same bank: `RC` is from one activate to the other.
-    let conflict = "0x0\n0x800000\n";
-    let more = ["--mapping", "row bank group pseudo column channel"];
-    let [base, own] = ["hbm2", &file.path]
-        .map(|dram| replayed(conflict, &[&more[..], &["--dram", dram]].concat()));
-    assert_eq!(number(&own["cycles"]) - number(&base["cycles"]), 60 - 48);
-    assert_eq!(own["memory"]["standard"], file.path);
-    assert_eq!(own["memory"]["name"], "hbm2-slow-rows");
-    assert_eq!([&base["memory"]["standard"], &base["memory"]["name"]], ["hbm2"; 2]);
-    let table = replay(conflict, &["--dram", &file.path]).succeeds().stdout();
-    let told = format!("of hbm2-slow-rows in {} (HBM2 with a longer tRC)", file.path);
-    assert!(table.contains(&told), "{table}");
-}
-
-/// The file of `hbm2` with one text replaced is refused with the texts.
-#[track_caller]
-fn standard_refused(from: &str, to: &str, texts: &[&str]) {
-    let shown = tamis(&["dram", "show", "hbm2"]).succeeds().stdout();
-    assert!(shown.contains(from), "{shown}");
-    let file = File::holding("mine.toml", shown.replacen(from, to, 1));
-    let texts: Vec<&str> = ["mine.toml:"].iter().chain(texts).copied().collect();
-    replay("0x0", &["--dram", &file.path]).fails(4, &texts);
-}
-
-#[test]
-fn a_standard_with_a_fault_with_its_line() {
-    standard_refused("RC = 48 ", "RC = 47 ", &["`timing.RC`", "`RAS` + `RP`", "RC = 47", "^^"]);
-    standard_refused("RAS = 34 ", "#", &["`timing.RAS`", "missing"]);
-    standard_refused(
-        "FAW = 15",
-        "FAWN = 15",
-        &["`FAW`, which is not a span of `timing`", "[timing]"],
-    );
-    standard_refused("banks = 4 ", "banks = 5 ", &["`organisation.banks`", "power of two"]);
-    standard_refused("REFI = 3900", "REFI = 200 ", &["`timing.REFI`", "`RFC`"]);
-    standard_refused("volts = 1.2", "volts = \"a lot\"", &["`power.volts`"]);
-    standard_refused("clock_mhz = 1000", "clock_mhz = 0", &["`clock_mhz`"]);
-}
-
-#[test]
-fn the_constraints_that_standards_share_can_be_shown() {
-    let shown = tamis(&["dram", "show", "jedec"]).succeeds().stdout();
-    assert!(shown.contains("name = \"tFAW\""), "{shown}");
 }
 
 #[test]
