@@ -14,9 +14,9 @@ use std::{array, hint::select_unpredictable, sync::Arc};
 
 use tamis_arch::dram::{Command, Dram};
 
-pub(crate) use self::rules::Causes;
+pub(crate) use self::{lanes::oldest, rules::Causes};
 use self::{
-    lanes::{Groups, Lanes, oldest},
+    lanes::{Groups, Lanes},
     rules::{Effects, Past, Reach, Rules, Single, Spread},
 };
 use crate::age::{Age, Ages};

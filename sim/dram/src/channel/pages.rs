@@ -5,7 +5,7 @@ use tamis_arch::dram::{Command, PagePolicy, Scheduler};
 use super::{Channel, NEVER, column_command};
 use crate::{
     Kind,
-    timing::{MOST_BANKS, bank_number},
+    timing::{MOST_BANKS, each},
 };
 
 /// How the open rows were used.
@@ -83,10 +83,7 @@ impl Channel {
         }
         let idle = self.banks.open() & self.buses[bus].banks & !self.wanted();
         let (mut longest, mut next) = (None, NEVER);
-        let mut left = idle;
-        while left != 0 {
-            let bank = bank_number(left.trailing_zeros());
-            left &= left - 1;
+        for bank in each(idle) {
             let last = self.rows_used.last[bank];
             let due =
                 self.timing.ready(Command::Precharge, bank).max(last + self.fixed.page_timeout);

@@ -9,8 +9,7 @@ use super::Channel;
 use crate::timing::each;
 
 /// Ticks that the calendar covers: a bit each in one word. Who is ready later is asked before, and again.
-const HORIZON: u64 = 64;
-const PLACES: usize = 64;
+const HORIZON: usize = 64;
 
 /// The banks of a channel by when they are ready.
 #[derive(Clone, Debug)]
@@ -18,7 +17,7 @@ pub(super) struct ReadyBanks {
     /// Those that are.
     ready: u64,
     /// Those to ask at a tick, by the tick modulo the horizon.
-    calendar: [u64; PLACES],
+    calendar: [u64; HORIZON],
     /// Places of the calendar that are not empty.
     filled: u64,
     /// Who was due by this tick has been asked.
@@ -28,7 +27,7 @@ pub(super) struct ReadyBanks {
 impl ReadyBanks {
     /// All of them, at reset.
     pub(super) fn all() -> Self {
-        Self { ready: u64::MAX, calendar: [0; PLACES], filled: 0, now: 0 }
+        Self { ready: u64::MAX, calendar: [0; HORIZON], filled: 0, now: 0 }
     }
 
     /// Those that are ready.
@@ -46,7 +45,7 @@ impl ReadyBanks {
             return;
         }
         self.ready &= !bit;
-        let at = place(tick.min(now + HORIZON - 1));
+        let at = place(tick.min(now + HORIZON as u64 - 1));
         self.calendar[at] |= bit;
         self.filled |= 1 << at;
     }
@@ -59,7 +58,7 @@ impl ReadyBanks {
             return 0;
         }
         let first = u32::try_from(place(self.now + 1)).expect("the calendar is small");
-        let places = (u64::MAX >> HORIZON.saturating_sub(passed)).rotate_left(first);
+        let places = (u64::MAX >> (HORIZON as u64).saturating_sub(passed)).rotate_left(first);
         self.now = now;
         let filled = self.filled & places;
         self.filled &= !places;
@@ -97,5 +96,5 @@ impl Channel {
 /// A tick's place in the calendar.
 #[inline]
 fn place(tick: u64) -> usize {
-    usize::try_from(tick % HORIZON).expect("the calendar is small")
+    usize::try_from(tick % HORIZON as u64).expect("the calendar is small")
 }

@@ -2,8 +2,8 @@
 
 use tamis_arch::dram::Scheduler;
 
-use super::{Channel, slots::oldest};
-use crate::timing::bank_number;
+use super::Channel;
+use crate::timing::{each, oldest};
 
 /// Banks with requests of the kind being served that may be served.
 pub(super) struct Eligible {
@@ -40,14 +40,11 @@ impl Channel {
     /// older waits for another row.
     fn under_cap(&self, hits: u64) -> u64 {
         let queue = self.queues.of(self.served());
-        let mut capped = hits & queue.waiting & self.rows_used.at_least(self.fixed.hit_cap);
+        let capped = hits & queue.waiting & self.rows_used.at_least(self.fixed.hit_cap);
         let mut held = 0;
-        while capped != 0 {
-            let bank = bank_number(capped.trailing_zeros());
-            let bit = capped & capped.wrapping_neg();
-            capped ^= bit;
+        for bank in each(capped) {
             if queue.waiting_age[bank] < queue.hit_age[bank] {
-                held |= bit;
+                held |= 1 << bank;
             }
         }
         hits & !held
@@ -60,9 +57,9 @@ impl Channel {
             return alone;
         }
         let queue = self.queues.of(self.served());
-        let (hit, other) = (oldest(hits, &queue.hit_age), oldest(waiting, &queue.waiting_age));
-        let hit_is_older = queue.hit_age[hit] < queue.waiting_age[other];
-        if hits != 0 && (waiting == 0 || hit_is_older) {
+        let (hit_age, hit) = oldest(hits, &queue.hit_age, |_| true);
+        let (other_age, other) = oldest(waiting, &queue.waiting_age, |_| true);
+        if hit_age < other_age {
             alone.hits = 1 << hit;
         } else if waiting != 0 {
             alone.waiting = 1 << other;

@@ -12,10 +12,10 @@ use tamis_arch::dram::{Command, Dram, Scheduler, Sharing};
 use super::{Channel, NEVER, column_command};
 use crate::{
     Completion, Kind, Tick, Ticks,
-    age::{Age, Ages},
+    age::Age,
     lost::{Call, Stop},
     queue::Entry,
-    timing::{MOST_BANKS, bank_number},
+    timing::each,
 };
 
 /// A set of command buses: one for the channel, or one for each pseudo-channel.
@@ -105,20 +105,6 @@ impl Slot {
     fn due(self) -> u64 {
         self.next.max(self.free)
     }
-}
-
-/// The bank of a set whose request is oldest.
-#[inline]
-pub(super) fn oldest(mut banks: u64, ages: &Ages) -> usize {
-    let (mut age, mut oldest) = (Age::NONE, 0);
-    while banks != 0 {
-        let bank = bank_number(banks.trailing_zeros());
-        banks &= banks - 1;
-        let other = ages[bank % MOST_BANKS];
-        oldest = if other < age { bank } else { oldest };
-        age = age.min(other);
-    }
-    oldest
 }
 
 impl Channel {
@@ -299,10 +285,7 @@ impl Channel {
         match command {
             Command::Precharge => self.precharge(bus, bank, now),
             Command::PrechargeAll => {
-                let mut left = self.banks.open() & banks;
-                while left != 0 {
-                    let open = bank_number(left.trailing_zeros());
-                    left &= left - 1;
+                for open in each(self.banks.open() & banks) {
                     self.queues.close(open);
                     self.banks.close(open, now);
                     self.changed(open, now);

@@ -1,4 +1,5 @@
 //! From when on a command is legal, for all banks of a channel.
+
 use std::{array, hint::select_unpredictable, ops::Range};
 
 use tamis_arch::dram::Organisation;
@@ -8,6 +9,7 @@ use crate::age::{Age, Ages};
 
 /// Lanes that are worked on together: the compiler turns a loop over so many into vector instructions.
 pub(super) const WIDE: usize = 8;
+
 /// How banks form groups, and how many of those there are.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Groups {
@@ -130,7 +132,7 @@ impl Lanes {
 /// The bank of least age, with its age, of those of a set that are legal. Without branches on what is found: among many
 /// banks the processor would guess wrong at every other one.
 #[inline]
-pub(super) fn oldest(banks: u64, ages: &Ages, is_legal: impl Fn(usize) -> bool) -> (Age, usize) {
+pub(crate) fn oldest(banks: u64, ages: &Ages, is_legal: impl Fn(usize) -> bool) -> (Age, usize) {
     let (mut least, mut oldest) = (Age::NONE, 0);
     for bank in each(banks) {
         let age = select_unpredictable(is_legal(bank), ages[bank % MOST_BANKS], Age::NONE);
